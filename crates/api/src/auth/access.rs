@@ -1,0 +1,98 @@
+//! Who may call which route: one table. A route that is not in it is answered to nobody.
+
+use super::Role;
+use crate::problem::{ACCOUNT_EXISTS, Code, ILLEGAL_TRANSITION, VERSION_NOT_REACHED};
+use overround_domain::betting::RefusalCode;
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody, without a token.
+    Public,
+    /// Every caller who has any role.
+    AnyRole,
+    /// Callers who have one of these roles.
+    Roles(&'static [Role]),
+}
+
+/// One route, who may call it, and what it answers beside what all routes of its form do.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteRule {
+    /// The HTTP method, in capitals.
+    pub method: &'static str,
+    /// The path as the router knows it.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// Whether it is a list that is read part by part.
+    pub(crate) pages: bool,
+    /// Conflicts with the state of things.
+    pub(crate) conflicts: &'static [Code],
+    /// The rules that may refuse it.
+    pub(crate) refusals: &'static [RefusalCode],
+}
+
+use Access::{AnyRole, Public, Roles};
+use Role::{Admin, Auditor, Compliance, Finance, Player, Support, Trader};
+
+const READS_ACCOUNTS: Access = Roles(&[Player, Support, Finance, Compliance, Auditor, Admin]);
+const READS_BETS: Access = Roles(&[Player, Trader, Support, Finance, Compliance, Auditor, Admin]);
+const MOVES_MONEY: Access = Roles(&[Finance, Admin]);
+const RUNS_MARKETS: Access = Roles(&[Trader, Admin]);
+
+const OPENING: &[RefusalCode] = &[RefusalCode::IdempotencyMismatch];
+const ACTING: &[RefusalCode] = &[RefusalCode::IdempotencyMismatch];
+const CREDIT: &[RefusalCode] =
+    &[RefusalCode::IdempotencyMismatch, RefusalCode::AccountClosed, RefusalCode::CurrencyMismatch];
+const DEBIT: &[RefusalCode] = &[
+    RefusalCode::IdempotencyMismatch,
+    RefusalCode::AccountClosed,
+    RefusalCode::AccountFrozen,
+    RefusalCode::CurrencyMismatch,
+    RefusalCode::InsufficientFunds,
+];
+
+const fn reads(path: &'static str, access: Access) -> RouteRule {
+    RouteRule { method: "GET", path, access, pages: false, conflicts: &[], refusals: &[] }
+}
+
+const fn lists(path: &'static str, access: Access) -> RouteRule {
+    RouteRule { pages: true, ..reads(path, access) }
+}
+
+const fn writes(
+    path: &'static str,
+    access: Access,
+    conflicts: &'static [Code],
+    refusals: &'static [RefusalCode],
+) -> RouteRule {
+    RouteRule { method: "POST", path, access, pages: false, conflicts, refusals }
+}
+
+/// Every route. A player reaches only what is theirs; the handlers see to it.
+pub const ROUTES: &[RouteRule] = &[
+    writes("/v1/accounts", Roles(&[Player]), &[ACCOUNT_EXISTS], OPENING),
+    reads("/v1/accounts", Roles(&[Player])),
+    reads("/v1/accounts/{account_id}", READS_ACCOUNTS),
+    lists("/v1/accounts/{account_id}/entries", READS_ACCOUNTS),
+    writes("/v1/accounts/{account_id}/credits", MOVES_MONEY, &[], CREDIT),
+    writes("/v1/accounts/{account_id}/debits", MOVES_MONEY, &[], DEBIT),
+    writes("/v1/accounts/{account_id}/bets", Roles(&[Player]), &[], RefusalCode::ALL),
+    lists("/v1/accounts/{account_id}/bets", READS_BETS),
+    reads("/v1/accounts/{account_id}/bets/{bet_id}", READS_BETS),
+    lists("/v1/events", AnyRole),
+    reads("/v1/events/{event_id}", AnyRole),
+    lists("/v1/markets", AnyRole),
+    RouteRule { conflicts: &[VERSION_NOT_REACHED], ..reads("/v1/markets/{market_id}", AnyRole) },
+    writes("/v1/markets/{market_id}/suspend", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    writes("/v1/markets/{market_id}/resume", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    writes("/v1/markets/{market_id}/close", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    writes("/v1/markets/{market_id}/settle", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    reads("/health/live", Public),
+    reads("/health/ready", Public),
+    reads("/metrics", Public),
+    reads("/openapi.json", Public),
+    reads("/docs", Public),
+    reads("/docs/", Public),
+    reads("/docs/{*rest}", Public),
+];

@@ -1,0 +1,10 @@
+//! What handlers take from a request. Each refuses bad input with a problem that names the place.
+
+mod body;
+mod keyed;
+mod path;
+mod query;
+
+pub use keyed::{KEY_LEN_MAX, KEY_PATTERN, KeyedJson};
+pub use path::Ids;
+pub use query::{Limit, PageQuery, Params, VersionText};

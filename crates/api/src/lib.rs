@@ -1,0 +1,29 @@
+//! HTTP: routes, wire types, authentication and problem answers. It names no SQL and no Redis.
+//!
+//! [`router`] composes everything over an [`App`](overround_app::App); [`serve`] runs it until told
+//! to stop; [`openapi`] is the document generated from the same code.
+
+mod auth;
+mod cursor;
+mod digest;
+mod docs;
+mod extract;
+mod metrics;
+mod observe;
+mod problem;
+mod router;
+mod routes;
+mod serve;
+mod settings;
+mod state;
+mod wire;
+
+pub use auth::{
+    Access, Auth, AuthError, Keys, LocalIssuer, ROUTES, Role, RouteRule, UnknownRole, user_id_of,
+};
+pub use docs::openapi;
+pub use metrics::{MetricsError, install_metrics};
+pub use metrics_exporter_prometheus::PrometheusHandle;
+pub use router::router;
+pub use serve::serve;
+pub use settings::{ApiSettings, Environment, UnknownEnvironment};

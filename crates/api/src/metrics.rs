@@ -1,0 +1,58 @@
+//! Requests counted and timed, for `/metrics`.
+
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use std::time::{Duration, Instant};
+
+/// Answered requests, by method, route and status.
+const REQUESTS: &str = "http_requests_total";
+/// How long they took, in seconds, by method and route.
+const SECONDS: &str = "http_request_duration_seconds";
+/// Bounds of the histogram's buckets in seconds: half a millisecond to the request timeout.
+const BUCKETS_S: &[f64] = &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
+
+/// How often the recorder folds its samples into buckets.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Why there are no metrics.
+#[derive(Debug, thiserror::Error)]
+pub enum MetricsError {
+    /// The process has a recorder already.
+    #[error("the recorder of metrics cannot be installed")]
+    Recorder(#[from] BuildError),
+    /// The system gave no thread for its upkeep.
+    #[error("no thread for the upkeep of metrics")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Makes the process's recorder of metrics, once, and gives the handle that [`router`](crate::router)
+/// serves at `/metrics`.
+///
+/// # Errors
+/// When the process has a recorder already, or the system gives no thread.
+pub fn install_metrics() -> Result<PrometheusHandle, MetricsError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), BUCKETS_S)?
+        .install_recorder()?;
+    let upkeep = handle.clone();
+    // Without it the samples of histograms pile up until somebody scrapes.
+    std::thread::Builder::new()
+        .name("metrics-upkeep".to_owned())
+        .spawn(move || {
+            loop {
+                std::thread::sleep(UPKEEP);
+                upkeep.run_upkeep();
+            }
+        })
+        .map_err(MetricsError::Thread)?;
+    metrics::describe_counter!(REQUESTS, "Answered requests, by method, route and status.");
+    metrics::describe_histogram!(SECONDS, "Seconds from a request's head to its answer.");
+    Ok(handle)
+}
+
+/// Counts one answered request.
+pub fn answered(method: &'static str, route: String, status: u16, since: Instant) {
+    let elapsed: Duration = since.elapsed();
+    metrics::histogram!(SECONDS, "method" => method, "route" => route.clone()).record(elapsed.as_secs_f64());
+    metrics::counter!(REQUESTS, "method" => method, "route" => route, "status" => status.to_string())
+        .increment(1);
+}

@@ -1,0 +1,46 @@
+//! Sporting events.
+
+use super::accounts::{NoParams, PageParams};
+use super::answer::listed;
+use crate::extract::{Ids, Params};
+use crate::problem::Problem;
+use crate::state::ApiState;
+use crate::wire::events::Event;
+use crate::wire::{List, schema};
+use axum::Json;
+use axum::extract::State;
+use overround_domain::ids::EventId;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+/// An event in a path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct EventPath {
+    /// The event.
+    #[param(value_type = schema::EventId)]
+    event_id: EventId,
+}
+
+/// The events
+///
+/// Newest first.
+#[utoipa::path(get, path = "/v1/events", tag = "events", params(PageParams),
+    responses((status = 200, description = "A part of the events.", body = List<Event>)))]
+pub async fn list_events(
+    State(state): State<ApiState>,
+    Params(page): Params<PageParams>,
+) -> Result<Json<List<Event>>, Problem> {
+    listed("events", &page.into(), |page| state.app.events(page)).await
+}
+
+/// One event
+#[utoipa::path(get, path = "/v1/events/{event_id}", tag = "events", params(EventPath),
+    responses((status = 200, description = "The event.", body = Event)))]
+pub async fn get_event(
+    State(state): State<ApiState>,
+    Ids(path): Ids<EventPath>,
+    _: Params<NoParams>,
+) -> Result<Json<Event>, Problem> {
+    Ok(Json(state.app.event(path.event_id).await?.into()))
+}

@@ -1,0 +1,35 @@
+//! The handlers, one file a feature. They translate and authorize; the use cases decide.
+
+mod accounts;
+mod answer;
+mod bets;
+mod events;
+mod health;
+mod markets;
+
+use crate::state::ApiState;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Every documented route.
+pub fn all() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::default()
+        .routes(routes!(accounts::open_account, accounts::list_accounts))
+        .routes(routes!(accounts::get_account))
+        .routes(routes!(accounts::list_entries))
+        .routes(routes!(accounts::credit_account))
+        .routes(routes!(accounts::debit_account))
+        .routes(routes!(bets::place_bet, bets::list_bets))
+        .routes(routes!(bets::get_bet))
+        .routes(routes!(events::list_events))
+        .routes(routes!(events::get_event))
+        .routes(routes!(markets::list_markets))
+        .routes(routes!(markets::get_market))
+        .routes(routes!(markets::suspend_market))
+        .routes(routes!(markets::resume_market))
+        .routes(routes!(markets::close_market))
+        .routes(routes!(markets::settle_market))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+}

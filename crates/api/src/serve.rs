@@ -1,0 +1,36 @@
+//! Runs the router until it is told to stop.
+
+use axum::Router;
+use axum::serve::ListenerExt;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// How long requests in flight may take after the word to stop. Longer than any request may take.
+const DRAIN_MAX: Duration = Duration::from_secs(30);
+
+/// Serves until `stop` is cancelled, then takes no more connections, finishes the requests that it
+/// took, and returns.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> std::io::Result<()> {
+    // An answer is one small write: waiting for more of it would only delay it.
+    let listener = listener.tap_io(|tcp| {
+        if let Err(error) = tcp.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps Nagle's delay");
+        }
+    });
+    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let too_long = async {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN_MAX).await;
+    };
+    tokio::select! {
+        ended = serving => ended,
+        () = too_long => {
+            tracing::warn!("connections were still open {} s after the word to stop", DRAIN_MAX.as_secs());
+            Ok(())
+        }
+    }
+}

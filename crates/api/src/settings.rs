@@ -1,0 +1,53 @@
+//! What an operator may set of the API.
+
+use std::str::FromStr;
+
+/// Where this process runs. Some conveniences exist in development only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// A developer's or a test's machine.
+    Development,
+    /// Everywhere else.
+    Production,
+}
+
+/// A text that names no environment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an environment is \"development\" or \"production\"")]
+pub struct UnknownEnvironment;
+
+impl FromStr for Environment {
+    type Err = UnknownEnvironment;
+    fn from_str(text: &str) -> Result<Self, UnknownEnvironment> {
+        match text {
+            "development" => Ok(Self::Development),
+            "production" => Ok(Self::Production),
+            _ => Err(UnknownEnvironment),
+        }
+    }
+}
+
+/// The settings of the HTTP API.
+#[derive(Debug, Clone)]
+pub struct ApiSettings {
+    /// The only `iss` that is taken in a token.
+    pub issuer: String,
+    /// What must stand in a token's `aud`.
+    pub audience: String,
+    /// The largest request body in bytes; a larger one is answered with 413.
+    pub body_bytes_max: usize,
+    /// How long a request may take, in milliseconds; then it is answered with 503 (or 408 while its
+    /// body was still arriving), and a command that still waits in a lane is not executed.
+    pub request_timeout_ms: u64,
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        Self {
+            issuer: "https://overround.invalid/local".to_owned(),
+            audience: "overround".to_owned(),
+            body_bytes_max: 64 * 1024,
+            request_timeout_ms: 5000,
+        }
+    }
+}

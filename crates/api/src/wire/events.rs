@@ -1,0 +1,37 @@
+//! Sporting events on the wire.
+
+use super::{Time, schema};
+use overround_app::EventInfo;
+use overround_domain::ids::EventId;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A sporting event, which has markets.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Event {
+    /// The event.
+    #[schema(value_type = schema::EventId)]
+    pub id: EventId,
+    /// A name a person can read.
+    #[schema(example = "B Hassan v J Haerteis")]
+    pub name: String,
+    /// The sport, as a lower-case word.
+    #[schema(example = "tennis")]
+    pub sport: String,
+    /// The scheduled start, if it is known.
+    pub starts_at: Option<Time>,
+    /// When it became known.
+    pub created_at: Time,
+}
+
+impl From<EventInfo> for Event {
+    fn from(event: EventInfo) -> Self {
+        Self {
+            id: event.id,
+            name: event.name,
+            sport: event.sport,
+            starts_at: event.starts_at.map(Time),
+            created_at: event.created_at.into(),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The domain's stored words as they travel. Each is matched in full, so that a new word of the
+//! domain does not compile until the document knows it.
+
+use overround_domain::{betting, markets, wallet};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident is $domain:path { $($variant:ident = $word:literal),* $(,)? })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        pub enum $name {
+            $(#[serde(rename = $word)] $variant,)*
+        }
+
+        impl From<$domain> for $name {
+            fn from(value: $domain) -> Self {
+                use $domain as Domain;
+                match value {
+                    $(Domain::$variant => Self::$variant,)*
+                }
+            }
+        }
+
+        impl From<$name> for $domain {
+            fn from(value: $name) -> Self {
+                use $domain as Domain;
+                match value {
+                    $($name::$variant => Domain::$variant,)*
+                }
+            }
+        }
+    )*};
+}
+
+names! {
+    /// The status of an account.
+    AccountStatus is wallet::AccountStatus { Active = "ACTIVE", Frozen = "FROZEN", Closed = "CLOSED" }
+    /// The kind of movement an entry is.
+    EntryType is wallet::EntryType {
+        Hold = "HOLD", Release = "RELEASE", Credit = "CREDIT", Debit = "DEBIT", Fee = "FEE",
+    }
+    /// What an entry refers to.
+    RefType is wallet::RefType {
+        Bet = "BET", Settlement = "SETTLEMENT", Deposit = "DEPOSIT", Withdrawal = "WITHDRAWAL",
+        Adjustment = "ADJUSTMENT", Transfer = "TRANSFER", Reversal = "REVERSAL", Cashout = "CASHOUT",
+        Bonus = "BONUS",
+    }
+    /// Single or parlay.
+    BetKind is betting::BetKind { Single = "SINGLE", Parlay = "PARLAY" }
+    /// The kind of selection of a leg.
+    LegType is betting::LegType { Straight = "STRAIGHT", Sgp = "SGP", Prop = "PROP" }
+    /// Whether a bet is open.
+    BetStatus is betting::BetStatus { Pending = "PENDING", Settled = "SETTLED", Void = "VOID" }
+    /// Whether a bet was accepted.
+    BetAcceptance is betting::Acceptance {
+        PendingAcceptance = "PENDING_ACCEPTANCE", Accepted = "ACCEPTED", NotAccepted = "NOT_ACCEPTED",
+    }
+    /// How a bet ended.
+    BetResult is betting::BetResult {
+        Lost = "LOST", Won = "WON", Pushed = "PUSHED", HalfWon = "HALF_WON", HalfLost = "HALF_LOST",
+        CashedOut = "CASHED_OUT", Partial = "PARTIAL",
+    }
+    /// What a void leg does to a bet.
+    VoidPolicy is betting::VoidPolicy { VoidAll = "VOID_ALL", Reprice = "REPRICE", Leg = "LEG" }
+    /// The part of a leg's stake that is void.
+    VoidFactor is betting::VoidFactor { None = "NONE", Half = "HALF", Full = "FULL" }
+    /// The status of a market.
+    MarketStatus is markets::MarketStatus {
+        Inactive = "INACTIVE", Open = "OPEN", Suspended = "SUSPENDED", Closed = "CLOSED",
+        Settled = "SETTLED", Cancelled = "CANCELLED",
+    }
+    /// How a market's outcomes stand to each other.
+    MarketKind is markets::MarketKind { Odds = "ODDS", Line = "LINE" }
+    /// Whether an outcome takes part.
+    OutcomeStatus is markets::OutcomeStatus { Active = "ACTIVE", Removed = "REMOVED" }
+    /// Why an outcome is not on offer.
+    SuspensionReason is markets::SuspensionReason { Removed = "REMOVED", Unpriced = "UNPRICED" }
+}

@@ -1,0 +1,113 @@
+//! Load: the rows that a batch's commands touch.
+
+use super::command::Command;
+use overround_domain::betting::{Fence, RecentBet};
+use overround_domain::ids::{AccountId, BetId, MarketId};
+use overround_domain::time::Timestamp;
+use overround_domain::wallet::{AccountKind, Book, Cell};
+use overround_store::betting::bets::{self, BetKey, BetRow};
+use overround_store::betting::legs::{self, LegRow};
+use overround_store::wallet::idempotency::{self, Claim};
+use overround_store::{Error, Tx, market, wallet};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The state that a batch is decided over.
+pub(super) struct Loaded {
+    /// The (account, key) pairs that were not used before.
+    pub first: BTreeSet<(AccountId, String)>,
+    /// The accounts.
+    pub book: Book,
+    /// The hold account of each player's account.
+    pub holds: BTreeMap<AccountId, AccountId>,
+    /// The bets of each player's last seconds.
+    pub recent: BTreeMap<AccountId, Vec<RecentBet>>,
+    /// The fences of the markets that bets are on.
+    pub fences: BTreeMap<(MarketId, Cell), Fence>,
+    /// The bets to settle.
+    pub bets: BTreeMap<BetId, LoadedBet>,
+}
+
+/// A bet with its legs by position.
+pub(super) struct LoadedBet {
+    pub row: BetRow,
+    pub legs: Vec<LegRow>,
+}
+
+/// Loads what the commands touch. The keys are claimed first, and never looked up.
+pub(super) async fn load(tx: &mut Tx, commands: &[Command], now: Timestamp) -> Result<Loaded, Error> {
+    let claims: Vec<Claim> = commands.iter().filter_map(claim_of).collect();
+    let first =
+        if claims.is_empty() { BTreeSet::new() } else { idempotency::claim(tx, &claims, now).await? };
+    let fences = market::fences::lock_shared(tx, &wanted_fences(commands)).await?;
+    let players: BTreeSet<AccountId> = commands.iter().map(|command| command.player().account_id).collect();
+    let cells: BTreeSet<Cell> = commands.iter().map(|command| command.player().cell).collect();
+    let (players, cells): (Vec<_>, Vec<_>) = (players.into_iter().collect(), cells.into_iter().collect());
+    let accounts = wallet::accounts::load(tx, &players, &cells).await?;
+    let holds = accounts
+        .iter()
+        .filter(|loaded| loaded.account.kind == AccountKind::Hold)
+        .filter_map(|loaded| Some((loaded.account.owner_account_id?, loaded.account.id)))
+        .collect();
+    let recent = accounts.iter().map(|loaded| (loaded.account.id, loaded.recent_bets.clone())).collect();
+    let book = Book::new(accounts.into_iter().map(|loaded| loaded.account));
+    let bets = load_bets(tx, commands, &cells).await?;
+    Ok(Loaded { first, book, holds, recent, fences, bets })
+}
+
+fn claim_of(command: &Command) -> Option<Claim> {
+    let keyed = command.keyed()?;
+    Some(Claim {
+        account_id: command.player().account_id,
+        cell: command.player().cell,
+        key: keyed.key.clone(),
+        request_hash: keyed.request_hash,
+        bet_id: command.bet_id(),
+    })
+}
+
+fn wanted_fences(commands: &[Command]) -> Vec<(MarketId, Cell)> {
+    let wanted: BTreeSet<(MarketId, Cell)> = commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::Place(place) => Some(place),
+            Command::Move(_) | Command::Settle(_) => None,
+        })
+        .flat_map(|place| place.request.legs.iter().map(|leg| (leg.market_id, place.player.cell)))
+        .collect();
+    wanted.into_iter().collect()
+}
+
+async fn load_bets(
+    tx: &mut Tx,
+    commands: &[Command],
+    cells: &[Cell],
+) -> Result<BTreeMap<BetId, LoadedBet>, Error> {
+    let keys: BTreeSet<BetKey> = commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::Settle(settle) => Some(BetKey {
+                account_id: settle.player.account_id,
+                created_at: settle.bet_id.created_at()?,
+                id: settle.bet_id,
+                cell: settle.player.cell,
+            }),
+            Command::Place(_) | Command::Move(_) => None,
+        })
+        .collect();
+    if keys.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let keys: Vec<BetKey> = keys.into_iter().collect();
+    let ids: Vec<BetId> = keys.iter().map(|key| key.id).collect();
+    let mut loaded: BTreeMap<BetId, LoadedBet> = bets::load(&mut **tx, &keys)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, LoadedBet { row, legs: Vec::new() }))
+        .collect();
+    for leg in legs::of_bets(&mut **tx, &ids, cells).await? {
+        if let Some(bet) = loaded.get_mut(&leg.bet_id) {
+            bet.legs.push(leg);
+        }
+    }
+    Ok(loaded)
+}

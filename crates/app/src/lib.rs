@@ -1,0 +1,25 @@
+//! The use cases, one file an intent. They own the transactions; all that moves money goes through
+//! the [`lanes`], which load, decide and write.
+//!
+//! [`App`] is the one handle: cheap to clone, shared by the API, the workers and the feed's driver.
+
+mod betting;
+mod clock;
+mod error;
+mod lanes;
+pub(crate) mod markets;
+mod page;
+mod settings;
+mod settlement;
+mod state;
+mod wallet;
+
+pub use betting::{BetReceipt, BetView, LegReceipt};
+pub use clock::Clock;
+pub use error::{Error, KeptRefusal};
+pub use markets::*;
+pub use page::{Answer, Keyed, Listed, Page};
+pub use settings::Settings;
+pub use settlement::Paid;
+pub use state::App;
+pub use wallet::{AccountView, EntryView, PostingView};

@@ -1,0 +1,231 @@
+//! Acts of people on a market: keyed by (actor, key), done once, answered the same again.
+
+use super::MarketAction;
+use super::commit::{fence_of, load, market_settled, odds_updated};
+use super::decide::Known;
+use crate::wallet::key_mismatch;
+use crate::{Answer, App, Error, Keyed};
+use overround_domain::ids::MarketId;
+use overround_domain::markets::{MarketStatus, Snapshot};
+use overround_domain::time::Timestamp;
+use overround_live::Replaced;
+use overround_store::market::{self, MarketRow, ResultRow};
+use overround_store::wallet::actor_idempotency::{self, Claimed};
+use overround_store::{Isolation, Tx, events};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// The longest reason and the longest actor, in characters.
+const REASON_LEN_MAX: usize = 1000;
+const ACTOR_LEN_MAX: usize = 255;
+
+/// A request to act on a market.
+pub(super) struct Act {
+    pub market_id: MarketId,
+    pub actor: String,
+    pub keyed: Keyed,
+    /// What it is called in logs, metrics and events, such as `suspend`.
+    pub name: &'static str,
+    pub reason: Option<String>,
+}
+
+/// What an act changes about a market.
+pub(super) struct Change {
+    pub row: MarketRow,
+    pub result: Option<ResultRow>,
+}
+
+/// Why an act contradicts the market's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum Contradiction {
+    /// No more bets are taken on it.
+    MarketClosed,
+    /// Its result is recorded, or it is called off.
+    MarketSettled,
+    /// It has outcomes that the request does not decide.
+    OutcomesMissing,
+}
+
+/// The answer kept under (actor, key).
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kept {
+    Done(MarketAction),
+    Contradicted(Contradiction),
+}
+
+/// What a transaction came to.
+enum Ran {
+    Now(Kept, Option<Box<Snapshot>>),
+    Before(Value),
+    Mismatch,
+}
+
+/// Decides an act over the market's rows.
+pub(super) type Decide =
+    dyn Fn(&Known, &Act, Timestamp) -> Result<Change, Contradiction> + Send + Sync + 'static;
+
+impl App {
+    /// Does an act once. `decide` sees the market under lock and says what changes; a change of the
+    /// row's status becomes a new version, and moves the fences in every cell.
+    pub(super) async fn act(&self, act: Act, decide: Arc<Decide>) -> Result<Answer<MarketAction>, Error> {
+        validate(&act)?;
+        // Markets are never deleted, so this need not stand in the transaction.
+        if market::markets::load(self.store().read(), &[act.market_id]).await?.is_empty() {
+            return Err(Error::not_found("market", act.market_id));
+        }
+        let act = Arc::new(act);
+        let (app, work) = (self.clone(), Arc::clone(&act));
+        let ran = self
+            .store()
+            .run("act_on_market", Isolation::ReadCommitted, move |tx| {
+                let (app, act, decide) = (app.clone(), Arc::clone(&work), Arc::clone(&decide));
+                Box::pin(async move { app.act_in(tx, &act, decide.as_ref()).await })
+            })
+            .await?;
+        match ran {
+            Ran::Mismatch => Err(Error::refused(key_mismatch(), act.keyed.trace_id.clone())),
+            Ran::Before(kept) => {
+                let kept: Kept = serde_json::from_value(kept).map_err(Error::internal)?;
+                answer(kept, act.market_id).map(Answer::replay)
+            }
+            Ran::Now(kept, snapshot) => {
+                if let Some(snapshot) = snapshot {
+                    self.show_change(&snapshot).await;
+                }
+                answer(kept, act.market_id).map(Answer::first)
+            }
+        }
+    }
+
+    async fn act_in(&self, tx: &mut Tx, act: &Act, decide: &Decide) -> Result<Ran, overround_store::Error> {
+        let now = self.clock().now();
+        let (actor, keyed) = (act.actor.as_str(), &act.keyed);
+        match actor_idempotency::claim(tx, actor, &keyed.key, &keyed.request_hash, now).await? {
+            Claimed::Mismatch => return Ok(Ran::Mismatch),
+            Claimed::Done(answer) => return Ok(Ran::Before(answer)),
+            Claimed::New => {}
+        }
+        let row = market::markets::lock(tx, act.market_id).await?;
+        let known = load(tx, row.into_iter().collect()).await?.pop().ok_or_else(|| {
+            overround_store::Error::inconsistent(
+                "market.markets",
+                "id",
+                act.market_id.uuid(),
+                "the market is gone",
+            )
+        })?;
+        let (kept, snapshot) = match decide(&known, act, now) {
+            Err(contradiction) => (Kept::Contradicted(contradiction), None),
+            Ok(change) => {
+                let snapshot = self.write_change(tx, act, &known, &change, now).await?;
+                let row = snapshot.as_ref().map_or(&change.row, |(row, _)| row);
+                (Kept::Done(action_of(row)), snapshot.map(|(_, snapshot)| Box::new(snapshot)))
+            }
+        };
+        let stored = serde_json::to_value(&kept).map_err(|error| {
+            overround_store::Error::inconsistent("wallet.actor_idempotency", "answer", &keyed.key, error)
+        })?;
+        actor_idempotency::keep(tx, actor, &keyed.key, &stored).await?;
+        Ok(Ran::Now(kept, snapshot))
+    }
+
+    /// Writes what changed. The market's row and snapshot when there is a new version.
+    async fn write_change(
+        &self,
+        tx: &mut Tx,
+        act: &Act,
+        known: &Known,
+        change: &Change,
+        now: Timestamp,
+    ) -> Result<Option<(MarketRow, Snapshot)>, overround_store::Error> {
+        let mut row = change.row.clone();
+        let last = known.snapshot.as_ref().filter(|last| last.status != row.status);
+        let Some(last) = last else {
+            if row != known.row {
+                market::markets::update(tx, &[row]).await?;
+            }
+            return Ok(None);
+        };
+        row.version += 1;
+        row.status_version += 1;
+        let (version, status_version, status) = (row.version, row.status_version, row.status);
+        let snapshot = Snapshot { version, status_version, status, as_of: now, ..last.clone() };
+        market::markets::update(tx, std::slice::from_ref(&row)).await?;
+        market::fences::update(tx, &[(row.id, fence_of(&row))], self.cells()).await?;
+        market::price_versions::insert(tx, &row.producer, &[&snapshot]).await?;
+        let trace_id = Some(act.keyed.trace_id.clone());
+        let mut domain_events = vec![odds_updated(self.clock(), &snapshot, said_by(act), trace_id.clone())?];
+        if let Some(result) = &change.result {
+            market::results::insert(tx, std::slice::from_ref(result)).await?;
+            domain_events.push(market_settled(self.clock(), result, version, trace_id)?);
+        }
+        events::append(tx, &domain_events).await?;
+        Ok(Some((row, snapshot)))
+    }
+
+    /// Shows an act in Redis. The act is done, so a Redis that is away fails nothing: the fences hold,
+    /// and the producer's next sign of life writes the snapshot.
+    async fn show_change(&self, snapshot: &Snapshot) {
+        match self.live().replace(snapshot).await {
+            Ok(Replaced::Applied | Replaced::Missing | Replaced::Older { .. }) => {}
+            Err(error) => {
+                tracing::warn!(error = %error, market = %snapshot.market_id, "a trader's act is not shown in Redis yet");
+            }
+        }
+        if snapshot.status == MarketStatus::Settled {
+            self.settler_wake().notify_one();
+        }
+    }
+}
+
+/// What an event says of a trader's act.
+fn said_by(act: &Act) -> Map<String, Value> {
+    let said = json!({ "act": act.name, "actor": act.actor, "reason": act.reason });
+    match said {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+fn action_of(row: &MarketRow) -> MarketAction {
+    MarketAction {
+        market_id: row.id,
+        status: row.status,
+        version: row.version,
+        status_version: row.status_version,
+    }
+}
+
+fn answer(kept: Kept, market: MarketId) -> Result<MarketAction, Error> {
+    let contradiction = match kept {
+        Kept::Done(action) => return Ok(action),
+        Kept::Contradicted(contradiction) => contradiction,
+    };
+    let detail = match contradiction {
+        Contradiction::MarketClosed => format!("{market} is closed for good: it can only be settled"),
+        Contradiction::MarketSettled => format!("{market} has its result, or is called off"),
+        Contradiction::OutcomesMissing => {
+            format!("{market} got another outcome meanwhile: read it again, and decide that one too")
+        }
+    };
+    Err(Error::Conflict { code: "ILLEGAL_TRANSITION", detail })
+}
+
+fn validate(act: &Act) -> Result<(), Error> {
+    let invalid = |pointer: &str, detail: String| Err(Error::Invalid { pointer: pointer.to_owned(), detail });
+    if act.actor.is_empty() || act.actor.chars().count() > ACTOR_LEN_MAX {
+        return invalid("/actor", format!("an actor has 1 to {ACTOR_LEN_MAX} characters"));
+    }
+    let reason_len = act.reason.as_ref().map(|reason| reason.trim().chars().count());
+    if reason_len.is_some_and(|len| !(1..=REASON_LEN_MAX).contains(&len)) {
+        return invalid("/reason", format!("a reason has 1 to {REASON_LEN_MAX} characters"));
+    }
+    if Instant::now() >= act.keyed.deadline {
+        return Err(Error::Unavailable { part: "postgres", retry_after_s: 1 });
+    }
+    Ok(())
+}

@@ -1,0 +1,325 @@
+//! Commit: one message of a producer, in one transaction that holds the rows of its markets.
+
+use super::Recorded;
+use super::cache::Entry;
+use super::decide::{Decided, FenceChange, Known, decide, name_or, word_or};
+use crate::Clock;
+use overround_domain::betting::Fence;
+use overround_domain::events::{DomainEvent, EventType};
+use overround_domain::ids::{DomainEventId, EventId, MarketId};
+use overround_domain::markets::{MarketStatus, Snapshot, SourceEvent, SourceMarket};
+use overround_domain::time::Timestamp;
+use overround_store::market::{self, EventRow, MarketRow, OutcomeRow, ResultRow};
+use overround_store::{Error, Tx, events};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// A message to commit.
+pub(super) struct Message {
+    pub producer: String,
+    pub at: Timestamp,
+    /// The markets it is about, each with what this process remembers of it.
+    pub markets: Vec<(SourceMarket, Option<Arc<Entry>>)>,
+    pub cells: u16,
+    pub margin_bps: u32,
+    pub rules_version: i32,
+    pub clock: Clock,
+}
+
+/// Writes what the message changes, and says what each of its markets is now, in their order.
+pub(super) async fn commit(tx: &mut Tx, message: &Message) -> Result<Vec<Decided>, Error> {
+    let events = ensure_events(tx, message).await?;
+    let rows = lock_rows(tx, message, &events).await?;
+    let mut known = load_known(tx, message, rows).await?;
+    let mut decided = Vec::with_capacity(message.markets.len());
+    for (source, _) in &message.markets {
+        let known = known.remove(&source.key).ok_or_else(|| {
+            Error::inconsistent(
+                "market.markets",
+                "source_key",
+                &source.key,
+                "the market was inserted and is not there",
+            )
+        })?;
+        let mut new_id = || message.clock.id();
+        decided.push(decide(&known, source, message.at, message.margin_bps, &mut new_id));
+    }
+    write(tx, message, &decided).await?;
+    Ok(decided)
+}
+
+/// The ids of the message's events, which are inserted when they are new and renamed when their
+/// source renames them. Events of remembered markets that did not change cost nothing.
+async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String, EventId>, Error> {
+    let mut ids = HashMap::new();
+    let mut wanted: BTreeMap<&str, &SourceEvent> = BTreeMap::new();
+    for (source, entry) in &message.markets {
+        match entry {
+            Some(entry) if entry.source.event == source.event => {
+                ids.insert(source.event.key.clone(), entry.row.event_id);
+            }
+            _ => {
+                wanted.insert(&source.event.key, &source.event);
+            }
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(ids);
+    }
+    let keys: Vec<String> = wanted.keys().map(|key| (*key).to_owned()).collect();
+    let mut rows = market::events::of_producer(&mut **tx, &message.producer, &keys).await?;
+    if rows.len() < keys.len() {
+        let stored: BTreeSet<String> = rows.into_iter().map(|row| row.source_key).collect();
+        let missing: Vec<EventRow> = wanted
+            .values()
+            .filter(|event| !stored.contains(&event.key))
+            .map(|event| new_event(message, event))
+            .collect();
+        market::events::insert_missing(tx, &missing).await?;
+        rows = market::events::of_producer(&mut **tx, &message.producer, &keys).await?;
+    }
+    let mut renamed = Vec::new();
+    for row in rows {
+        ids.insert(row.source_key.clone(), row.id);
+        if let Some(event) = wanted.get(row.source_key.as_str()) {
+            let now = EventRow {
+                name: name_or(&event.name, &event.key),
+                sport: word_or(&event.sport, "other"),
+                starts_at: event.starts_at,
+                ..row.clone()
+            };
+            if now != row {
+                renamed.push(now);
+            }
+        }
+    }
+    market::events::update(tx, &renamed).await?;
+    Ok(ids)
+}
+
+fn new_event(message: &Message, event: &SourceEvent) -> EventRow {
+    let id = EventId::from_uuid(message.clock.id());
+    EventRow {
+        id,
+        producer: message.producer.clone(),
+        source_key: event.key.clone(),
+        name: name_or(&event.name, &event.key),
+        sport: word_or(&event.sport, "other"),
+        starts_at: event.starts_at,
+        created_at: id.created_at().unwrap_or(message.at),
+    }
+}
+
+/// The message's markets, locked; those that are new are inserted first.
+async fn lock_rows(
+    tx: &mut Tx,
+    message: &Message,
+    events: &HashMap<String, EventId>,
+) -> Result<Vec<MarketRow>, Error> {
+    let keys: Vec<String> = message.markets.iter().map(|(source, _)| source.key.clone()).collect();
+    let rows = market::markets::lock_of_producer(tx, &message.producer, &keys).await?;
+    if rows.len() >= keys.len() {
+        return Ok(rows);
+    }
+    let stored: BTreeSet<String> = rows.into_iter().map(|row| row.source_key).collect();
+    let mut missing = Vec::new();
+    for (source, _) in &message.markets {
+        if stored.contains(&source.key) {
+            continue;
+        }
+        let event_id = events.get(&source.event.key).copied().ok_or_else(|| {
+            Error::inconsistent(
+                "market.events",
+                "source_key",
+                &source.event.key,
+                "the event was inserted and is not there",
+            )
+        })?;
+        missing.push(new_market(message, source, event_id));
+    }
+    market::markets::insert_missing(tx, &missing).await?;
+    market::markets::lock_of_producer(tx, &message.producer, &keys).await
+}
+
+/// A market's row before its first version.
+fn new_market(message: &Message, source: &SourceMarket, event_id: EventId) -> MarketRow {
+    let id = MarketId::from_uuid(message.clock.id());
+    MarketRow {
+        id,
+        event_id,
+        producer: message.producer.clone(),
+        source_key: source.key.clone(),
+        market_type: word_or(&source.market_type, "UNKNOWN"),
+        name: name_or(&source.name, &source.key),
+        kind: source.kind,
+        number_of_winners: i32::try_from(source.number_of_winners).unwrap_or(i32::MAX),
+        tie_rule: source.tie_rule,
+        rules_version: message.rules_version,
+        source_status: source.status,
+        trader_status: None,
+        status: MarketStatus::Inactive,
+        in_play: source.in_play,
+        bet_delay_ms: source.bet_delay_ms.max(0),
+        cutoff_at: None,
+        version: 0,
+        status_version: 0,
+        created_at: id.created_at().unwrap_or(message.at),
+    }
+}
+
+/// Each market with its outcomes and last version: from memory where the locked row is the one that
+/// is remembered, since whatever changes them moves the row's version, and from the rows otherwise.
+async fn load_known(
+    tx: &mut Tx,
+    message: &Message,
+    rows: Vec<MarketRow>,
+) -> Result<HashMap<String, Known>, Error> {
+    let remembered: HashMap<&str, &Arc<Entry>> = message
+        .markets
+        .iter()
+        .filter_map(|(source, entry)| Some((source.key.as_str(), entry.as_ref()?)))
+        .collect();
+    let mut known = HashMap::with_capacity(rows.len());
+    let mut unknown = Vec::new();
+    for row in rows {
+        match remembered.get(row.source_key.as_str()) {
+            Some(entry) if entry.row == row => {
+                let (outcomes, snapshot) = (entry.outcomes.clone(), Some(entry.snapshot.clone()));
+                known.insert(row.source_key.clone(), Known { row, outcomes, snapshot });
+            }
+            _ => unknown.push(row),
+        }
+    }
+    for one in load(tx, unknown).await? {
+        known.insert(one.row.source_key.clone(), one);
+    }
+    Ok(known)
+}
+
+/// Markets with their outcomes and last versions, from the rows.
+pub(super) async fn load(tx: &mut Tx, rows: Vec<MarketRow>) -> Result<Vec<Known>, Error> {
+    let with_version: Vec<MarketId> = rows.iter().filter(|row| row.version > 0).map(|row| row.id).collect();
+    let mut snapshots = market::price_versions::current(&mut **tx, &rows).await?;
+    let mut outcomes: BTreeMap<MarketId, Vec<OutcomeRow>> = BTreeMap::new();
+    if !with_version.is_empty() {
+        for outcome in market::outcomes::of_markets(&mut **tx, &with_version).await? {
+            outcomes.entry(outcome.market_id).or_default().push(outcome);
+        }
+    }
+    let known = rows.into_iter().map(|row| Known {
+        outcomes: outcomes.remove(&row.id).unwrap_or_default(),
+        snapshot: snapshots.remove(&row.id),
+        row,
+    });
+    Ok(known.collect())
+}
+
+async fn write(tx: &mut Tx, message: &Message, decided: &[Decided]) -> Result<(), Error> {
+    let inserted: Vec<OutcomeRow> = decided.iter().flat_map(|one| one.inserted.iter().cloned()).collect();
+    let updated: Vec<OutcomeRow> = decided.iter().flat_map(|one| one.updated.iter().cloned()).collect();
+    let rows: Vec<MarketRow> =
+        decided.iter().filter(|one| one.row_changed).map(|one| one.row.clone()).collect();
+    let fences = |change: FenceChange| {
+        let moved = decided.iter().filter(move |one| one.fence == change);
+        moved.map(|one| (one.row.id, fence_of(&one.row))).collect::<Vec<_>>()
+    };
+    let snapshots: Vec<&Snapshot> =
+        decided.iter().filter(|one| one.is_new).map(|one| &one.snapshot).collect();
+    market::outcomes::insert(tx, &inserted).await?;
+    market::outcomes::update(tx, &updated).await?;
+    market::markets::update(tx, &rows).await?;
+    market::fences::insert(tx, &fences(FenceChange::Insert), message.cells).await?;
+    market::fences::update(tx, &fences(FenceChange::Move), message.cells).await?;
+    market::price_versions::insert(tx, &message.producer, &snapshots).await?;
+    let results = results_of(message, decided);
+    market::results::insert(tx, &results).await?;
+    let mut domain_events = Vec::with_capacity(snapshots.len() + results.len());
+    for snapshot in snapshots {
+        domain_events.push(odds_updated(&message.clock, snapshot, Map::new(), None)?);
+    }
+    for result in &results {
+        let version =
+            decided.iter().find(|one| one.row.id == result.market_id).map_or(0, |one| one.row.version);
+        domain_events.push(market_settled(&message.clock, result, version, None)?);
+    }
+    events::append(tx, &domain_events).await
+}
+
+fn results_of(message: &Message, decided: &[Decided]) -> Vec<ResultRow> {
+    let settled = decided.iter().filter(|one| one.result == Recorded::Recorded);
+    settled
+        .filter_map(|one| {
+            Some(ResultRow {
+                market_id: one.row.id,
+                generation: 1,
+                outcomes: one.results.clone()?,
+                certainty: 2,
+                source: message.producer.clone(),
+                reason: None,
+                created_at: message.clock.now(),
+            })
+        })
+        .collect()
+}
+
+/// The fence that a market's row says.
+pub(super) const fn fence_of(row: &MarketRow) -> Fence {
+    Fence { status: row.status, status_version: row.status_version }
+}
+
+/// The event of a new version. `extra` is what more there is to say of it: who did it, and why.
+pub(super) fn odds_updated(
+    clock: &Clock,
+    snapshot: &Snapshot,
+    extra: Map<String, Value>,
+    trace_id: Option<String>,
+) -> Result<DomainEvent, Error> {
+    let (prices, suspensions) = market::price_versions::stored(snapshot)?;
+    let mut payload = json!({
+        "market_id": snapshot.market_id.uuid(), "event_id": snapshot.event_id.uuid(),
+        "version": snapshot.version, "status_version": snapshot.status_version,
+        "status": snapshot.status, "in_play": snapshot.in_play, "bet_delay_ms": snapshot.bet_delay_ms,
+        "prices": prices, "suspensions": suspensions, "as_of": snapshot.as_of.to_string(),
+    });
+    if let Value::Object(fields) = &mut payload {
+        fields.extend(extra);
+    }
+    Ok(market_event(clock, EventType::OddsUpdated, snapshot.market_id, snapshot.version, payload, trace_id))
+}
+
+/// The event of a recorded result; `version` is the market's.
+pub(super) fn market_settled(
+    clock: &Clock,
+    result: &ResultRow,
+    version: i64,
+    trace_id: Option<String>,
+) -> Result<DomainEvent, Error> {
+    let payload = json!({
+        "market_id": result.market_id.uuid(), "generation": result.generation,
+        "outcomes": market::results::stored(result)?, "certainty": result.certainty,
+        "source": result.source, "reason": result.reason,
+    });
+    Ok(market_event(clock, EventType::MarketSettled, result.market_id, version, payload, trace_id))
+}
+
+fn market_event(
+    clock: &Clock,
+    event_type: EventType,
+    market: MarketId,
+    version: i64,
+    payload: Value,
+    trace_id: Option<String>,
+) -> DomainEvent {
+    let id = DomainEventId::from_uuid(clock.id());
+    DomainEvent {
+        id,
+        cell: None,
+        event_type,
+        aggregate_id: market.uuid(),
+        aggregate_version: version,
+        payload,
+        trace_id,
+        created_at: id.created_at().unwrap_or_else(|| clock.now()),
+    }
+}

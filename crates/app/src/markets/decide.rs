@@ -1,0 +1,342 @@
+//! Decide: what a market becomes by what its producer says. Pure: rows in, rows out.
+
+use super::Recorded;
+use overround_domain::betting::LegResult;
+use overround_domain::ids::{MarketId, OutcomeId};
+use overround_domain::markets::{
+    MarketKind, MarketStatus, OutcomeStatus, OutcomeSuspension, PricedOutcome, Quote, Snapshot, SourceMarket,
+    SourceOutcome, SourceStatus, SuspensionReason, house_prices, results_from_winners,
+};
+use overround_domain::odds::Price;
+use overround_domain::time::Timestamp;
+use overround_store::market::{MarketRow, OutcomeRow};
+use std::collections::{BTreeMap, HashMap};
+use uuid::Uuid;
+
+/// The longest name that is kept, in characters.
+const NAME_LEN_MAX: usize = 300;
+/// The longest sport or market type that is kept, in characters.
+const WORD_LEN_MAX: usize = 100;
+
+/// A market as its rows say, under lock.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub row: MarketRow,
+    pub outcomes: Vec<OutcomeRow>,
+    /// None before the first version.
+    pub snapshot: Option<Snapshot>,
+}
+
+/// What the message changes about the market's fence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FenceChange {
+    None,
+    Insert,
+    Move,
+}
+
+/// What a market becomes.
+#[derive(Debug, Clone)]
+pub(super) struct Decided {
+    pub row: MarketRow,
+    pub row_changed: bool,
+    /// All outcomes after the message, and which of them to write.
+    pub outcomes: Vec<OutcomeRow>,
+    pub inserted: Vec<OutcomeRow>,
+    pub updated: Vec<OutcomeRow>,
+    pub removed: Vec<OutcomeId>,
+    pub fence: FenceChange,
+    pub snapshot: Snapshot,
+    /// Whether the snapshot is a new version.
+    pub is_new: bool,
+    pub result: Recorded,
+    /// Every outcome's result, when the message settles the market.
+    pub results: Option<BTreeMap<OutcomeId, LegResult>>,
+}
+
+/// What stands on the board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Offers {
+    prices: BTreeMap<OutcomeId, Quote>,
+    suspensions: Vec<OutcomeSuspension>,
+}
+
+/// What `known` becomes by what its producer says at `at`. A market that is over stays as it is.
+pub(super) fn decide(
+    known: &Known,
+    source: &SourceMarket,
+    at: Timestamp,
+    margin_bps: u32,
+    new_id: &mut dyn FnMut() -> Uuid,
+) -> Decided {
+    if let (true, Some(snapshot)) = (is_final(known.row.status), &known.snapshot) {
+        return unchanged(known, snapshot);
+    }
+    let merged = merge(known, source, new_id);
+    let (result, results) = result_of(source, &merged.outcomes);
+    let mut row = known.row.clone();
+    row.name = name_or(&source.name, &source.key);
+    row.number_of_winners = i32::try_from(source.number_of_winners).unwrap_or(i32::MAX);
+    row.source_status = source.status;
+    row.in_play = source.in_play;
+    row.bet_delay_ms = source.bet_delay_ms.max(0);
+    let priced = offers_of(source, &merged.outcomes, margin_bps);
+    let sellable = is_sellable(row.kind, &priced.prices, &priced.suspensions);
+    row.status = match results {
+        Some(_) => MarketStatus::Settled,
+        None => effective_status(row.source_status, row.trader_status, sellable),
+    };
+    if known.row.status != row.status && !known.row.status.can_become(row.status) {
+        row.status = known.row.status;
+    }
+    // Nobody buys from a board that is closed: its last prices stand.
+    let offers = match &known.snapshot {
+        Some(last) if row.status.is_over() => last_offers(last, &merged.outcomes),
+        _ => priced,
+    };
+    let (is_new, fence_moves) = changes(known, &row, &offers, merged.runners_changed);
+    row.version += i64::from(is_new);
+    row.status_version += i64::from(fence_moves);
+    let snapshot = match &known.snapshot {
+        Some(last) if !is_new => last.clone(),
+        _ => snapshot_of(&row, offers, at),
+    };
+    Decided {
+        row_changed: row != known.row,
+        fence: match (known.row.version, fence_moves) {
+            (0, _) => FenceChange::Insert,
+            (_, true) => FenceChange::Move,
+            (_, false) => FenceChange::None,
+        },
+        row,
+        outcomes: merged.outcomes,
+        inserted: merged.inserted,
+        updated: merged.updated,
+        removed: merged.removed,
+        snapshot,
+        is_new,
+        result,
+        results,
+    }
+}
+
+/// What a market is shown as. INACTIVE and CLOSED are the producer's to say, and CLOSED a trader's too;
+/// a trader's suspension outlives the producer's OPEN; and what is not all priced is not sold.
+pub(super) fn effective_status(
+    source: SourceStatus,
+    trader: Option<MarketStatus>,
+    sellable: bool,
+) -> MarketStatus {
+    match (source, trader) {
+        (SourceStatus::Closed, _) | (_, Some(MarketStatus::Closed)) => MarketStatus::Closed,
+        (SourceStatus::Inactive, _) => MarketStatus::Inactive,
+        (SourceStatus::Open, None) if sellable => MarketStatus::Open,
+        _ => MarketStatus::Suspended,
+    }
+}
+
+/// Whether what stands on the board can be sold: of a market whose outcomes exclude each other all
+/// must be priced (betting rules, "Prices"); lines are sold pair by pair.
+pub(super) fn is_sellable(
+    kind: MarketKind,
+    prices: &BTreeMap<OutcomeId, Quote>,
+    suspensions: &[OutcomeSuspension],
+) -> bool {
+    let unpriced = suspensions.iter().any(|one| one.reason == SuspensionReason::Unpriced);
+    !prices.is_empty() && (kind == MarketKind::Line || !unpriced)
+}
+
+/// Whether a status is one that a market never leaves.
+pub(super) const fn is_final(status: MarketStatus) -> bool {
+    matches!(status, MarketStatus::Settled | MarketStatus::Cancelled)
+}
+
+/// A name that fits its column: its key where it is missing.
+pub(super) fn name_or(name: &str, key: &str) -> String {
+    fit(name, key, NAME_LEN_MAX)
+}
+
+/// A short word, such as a sport, that fits its column.
+pub(super) fn word_or(word: &str, otherwise: &str) -> String {
+    fit(word, otherwise, WORD_LEN_MAX)
+}
+
+/// A source's text as it can be stored: cut where it is too long, without the one character that
+/// PostgreSQL does not take.
+fn fit(text: &str, otherwise: &str, len_max: usize) -> String {
+    let text = if text.trim().is_empty() { otherwise } else { text };
+    text.chars().filter(|one| *one != '\0').take(len_max).collect()
+}
+
+fn unchanged(known: &Known, snapshot: &Snapshot) -> Decided {
+    Decided {
+        row: known.row.clone(),
+        row_changed: false,
+        outcomes: known.outcomes.clone(),
+        inserted: Vec::new(),
+        updated: Vec::new(),
+        removed: Vec::new(),
+        fence: FenceChange::None,
+        snapshot: snapshot.clone(),
+        is_new: false,
+        result: Recorded::None,
+        results: None,
+    }
+}
+
+struct Merged {
+    outcomes: Vec<OutcomeRow>,
+    inserted: Vec<OutcomeRow>,
+    updated: Vec<OutcomeRow>,
+    removed: Vec<OutcomeId>,
+    /// Whether an outcome came, went, or changed its line.
+    runners_changed: bool,
+}
+
+/// The market's outcomes after the message. One that the message leaves out stays, without a price;
+/// one that is removed never comes back.
+fn merge(known: &Known, source: &SourceMarket, new_id: &mut dyn FnMut() -> Uuid) -> Merged {
+    let mut by_key: HashMap<&str, OutcomeRow> =
+        known.outcomes.iter().map(|row| (row.source_key.as_str(), row.clone())).collect();
+    let mut merged = Merged {
+        outcomes: Vec::with_capacity(source.outcomes.len()),
+        inserted: Vec::new(),
+        updated: Vec::new(),
+        removed: Vec::new(),
+        runners_changed: false,
+    };
+    for outcome in &source.outcomes {
+        let before = by_key.remove(outcome.key.as_str());
+        let id = before.as_ref().map_or_else(|| OutcomeId::from_uuid(new_id()), |row| row.id);
+        let mut row = outcome_row(id, known.row.id, outcome);
+        match before {
+            None => {
+                merged.runners_changed = true;
+                merged.inserted.push(row.clone());
+            }
+            Some(before) => {
+                if before.status == OutcomeStatus::Removed {
+                    row.status = OutcomeStatus::Removed;
+                } else if row.status == OutcomeStatus::Removed {
+                    merged.removed.push(row.id);
+                }
+                merged.runners_changed |= row.status != before.status || row.line != before.line;
+                if row != before {
+                    merged.updated.push(row.clone());
+                }
+            }
+        }
+        merged.outcomes.push(row);
+    }
+    merged.outcomes.extend(by_key.into_values());
+    merged.outcomes.sort_by_key(|row| (row.position, row.id));
+    merged
+}
+
+fn outcome_row(id: OutcomeId, market_id: MarketId, outcome: &SourceOutcome) -> OutcomeRow {
+    OutcomeRow {
+        id,
+        market_id,
+        source_key: outcome.key.clone(),
+        name: name_or(&outcome.name, &outcome.key),
+        line: outcome.line,
+        pair: outcome.pair.and_then(|pair| i32::try_from(pair).ok()),
+        position: i32::try_from(outcome.position).unwrap_or(i32::MAX),
+        status: outcome.status,
+    }
+}
+
+/// The house's prices over the source's. Where outcomes exclude each other and one has no price, the
+/// others' would be normalized without it: none is shown then.
+fn offers_of(source: &SourceMarket, outcomes: &[OutcomeRow], margin_bps: u32) -> Offers {
+    let said: HashMap<&str, &SourceOutcome> =
+        source.outcomes.iter().map(|outcome| (outcome.key.as_str(), outcome)).collect();
+    let priced: Vec<PricedOutcome> = outcomes
+        .iter()
+        .map(|row| {
+            let outcome = said.get(row.source_key.as_str());
+            PricedOutcome {
+                pair: outcome.and_then(|one| one.pair),
+                active: row.status == OutcomeStatus::Active,
+                best_back: outcome.and_then(|one| one.best_back),
+            }
+        })
+        .collect();
+    let mut prices = house_prices(source.kind, source.number_of_winners, &priced, margin_bps);
+    let incomplete = priced.iter().zip(&prices).any(|(outcome, price)| outcome.active && price.is_none());
+    if incomplete && source.kind == MarketKind::Odds {
+        prices.fill(None);
+    }
+    board(outcomes.iter().zip(prices.into_iter().chain(std::iter::repeat(None))))
+}
+
+/// The offers of a snapshot, for the outcomes as they are now.
+fn last_offers(last: &Snapshot, outcomes: &[OutcomeRow]) -> Offers {
+    board(outcomes.iter().map(|row| (row, last.prices.get(&row.id).map(|quote| quote.price))))
+}
+
+/// Every outcome either with its price or with the reason it has none, in the order of ids.
+fn board<'a>(offered: impl Iterator<Item = (&'a OutcomeRow, Option<Price>)>) -> Offers {
+    let mut offers = Offers { prices: BTreeMap::new(), suspensions: Vec::new() };
+    for (row, price) in offered {
+        let reason = match (row.status, price) {
+            (OutcomeStatus::Active, Some(price)) => {
+                offers.prices.insert(row.id, Quote { price, line: row.line });
+                continue;
+            }
+            (OutcomeStatus::Active, None) => SuspensionReason::Unpriced,
+            (OutcomeStatus::Removed, _) => SuspensionReason::Removed,
+        };
+        offers.suspensions.push(OutcomeSuspension { outcome_id: row.id, reason });
+    }
+    offers.suspensions.sort_by_key(|one| one.outcome_id);
+    offers
+}
+
+/// The result that a producer's closing message says.
+fn result_of(
+    source: &SourceMarket,
+    outcomes: &[OutcomeRow],
+) -> (Recorded, Option<BTreeMap<OutcomeId, LegResult>>) {
+    let said: HashMap<&str, Option<bool>> =
+        source.outcomes.iter().map(|outcome| (outcome.key.as_str(), outcome.won)).collect();
+    if source.status != SourceStatus::Closed || said.values().all(Option::is_none) {
+        return (Recorded::None, None);
+    }
+    let winners: Vec<(OutcomeId, OutcomeStatus, Option<bool>)> = outcomes
+        .iter()
+        .map(|row| (row.id, row.status, said.get(row.source_key.as_str()).copied().flatten()))
+        .collect();
+    match results_from_winners(source.kind, source.number_of_winners, source.tie_rule, &winners) {
+        Ok(results) => (Recorded::Recorded, Some(results)),
+        Err(error) => (Recorded::NeedsManual(error.to_string()), None),
+    }
+}
+
+/// Whether this is a new version, and whether its fence moves.
+fn changes(known: &Known, row: &MarketRow, offers: &Offers, runners_changed: bool) -> (bool, bool) {
+    let Some(last) = &known.snapshot else { return (true, true) };
+    let fence_moves = runners_changed || row.status != last.status;
+    let same_board = last.prices == offers.prices && last.suspensions == offers.suspensions;
+    let same_play = last.in_play == row.in_play && last.bet_delay_ms == row.bet_delay_ms;
+    (fence_moves || !same_board || !same_play, fence_moves)
+}
+
+fn snapshot_of(row: &MarketRow, offers: Offers, at: Timestamp) -> Snapshot {
+    Snapshot {
+        market_id: row.id,
+        event_id: row.event_id,
+        version: row.version,
+        status_version: row.status_version,
+        status: row.status,
+        in_play: row.in_play,
+        bet_delay_ms: row.bet_delay_ms,
+        cutoff_at: row.cutoff_at,
+        as_of: at,
+        prices: offers.prices,
+        suspensions: offers.suspensions,
+    }
+}
+
+#[cfg(test)]
+mod tests;

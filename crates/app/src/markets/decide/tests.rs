@@ -1,0 +1,260 @@
+//! What a market becomes, message by message: tables over the pure decision.
+
+use super::*;
+use overround_domain::ids::EventId;
+use overround_domain::markets::{Line, SourceEvent, TieRule};
+
+const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// A market that is decided on message by message.
+struct Market {
+    known: Known,
+    ids: u128,
+}
+
+impl Market {
+    fn new(kind: MarketKind) -> Self {
+        let row = MarketRow {
+            id: MarketId::from_uuid(Uuid::from_u128(1)),
+            event_id: EventId::from_uuid(Uuid::from_u128(2)),
+            producer: "test".to_owned(),
+            source_key: "1.1".to_owned(),
+            market_type: "MATCH_ODDS".to_owned(),
+            name: "Match Odds".to_owned(),
+            kind,
+            number_of_winners: 1,
+            tie_rule: TieRule::DeadHeat,
+            rules_version: 1,
+            source_status: SourceStatus::Inactive,
+            trader_status: None,
+            status: MarketStatus::Inactive,
+            in_play: false,
+            bet_delay_ms: 0,
+            cutoff_at: None,
+            version: 0,
+            status_version: 0,
+            created_at: AT,
+        };
+        Self { known: Known { row, outcomes: Vec::new(), snapshot: None }, ids: 100 }
+    }
+
+    fn hear(&mut self, source: &SourceMarket) -> Decided {
+        let ids = &mut self.ids;
+        let mut new_id = || {
+            *ids += 1;
+            Uuid::from_u128(*ids)
+        };
+        let decided = decide(&self.known, source, AT, 400, &mut new_id);
+        self.known = Known {
+            row: decided.row.clone(),
+            outcomes: decided.outcomes.clone(),
+            snapshot: Some(decided.snapshot.clone()),
+        };
+        decided
+    }
+}
+
+fn price(num: u32, den: u32) -> Option<Price> {
+    Some(Price::new(num, den).unwrap())
+}
+
+fn runner(position: u32, best_back: Option<Price>) -> SourceOutcome {
+    SourceOutcome {
+        key: format!("r{position}"),
+        name: format!("Runner {position}"),
+        line: None,
+        pair: None,
+        position,
+        status: OutcomeStatus::Active,
+        best_back,
+        won: None,
+    }
+}
+
+fn market(outcomes: Vec<SourceOutcome>) -> SourceMarket {
+    SourceMarket {
+        key: "1.1".to_owned(),
+        event: SourceEvent {
+            key: "e".to_owned(),
+            name: "A v B".to_owned(),
+            sport: "tennis".to_owned(),
+            starts_at: None,
+        },
+        market_type: "MATCH_ODDS".to_owned(),
+        name: "Match Odds".to_owned(),
+        kind: MarketKind::Odds,
+        number_of_winners: 1,
+        tie_rule: TieRule::DeadHeat,
+        status: SourceStatus::Open,
+        in_play: false,
+        bet_delay_ms: 0,
+        outcomes,
+    }
+}
+
+fn three() -> SourceMarket {
+    market(vec![runner(0, price(3, 1)), runner(1, price(3, 1)), runner(2, price(3, 1))])
+}
+
+fn versions(decided: &Decided) -> (i64, i64) {
+    (decided.snapshot.version, decided.snapshot.status_version)
+}
+
+#[test]
+fn each_kind_of_change_moves_what_it_should() {
+    type Change = fn(&mut SourceMarket);
+    let cases: [(&str, Change, (i64, i64)); 9] = [
+        ("nothing", |_| {}, (1, 1)),
+        ("a name", |market| market.name = "Winner".to_owned(), (1, 1)),
+        ("the order of the list", |market| market.outcomes[0].position = 7, (1, 1)),
+        ("a price", |market| market.outcomes[0].best_back = price(2, 1), (2, 1)),
+        ("in play", |market| market.in_play = true, (2, 1)),
+        ("the delay", |market| market.bet_delay_ms = 5_000, (2, 1)),
+        ("a status", |market| market.status = SourceStatus::Suspended, (2, 2)),
+        ("a runner that is removed", |market| market.outcomes[2].status = OutcomeStatus::Removed, (2, 2)),
+        ("a runner that comes", |market| market.outcomes.push(runner(3, price(5, 1))), (2, 2)),
+    ];
+    for (what, change, expected) in cases {
+        let mut one = Market::new(MarketKind::Odds);
+        assert_eq!(versions(&one.hear(&three())), (1, 1), "the first version");
+        let mut source = three();
+        change(&mut source);
+        let decided = one.hear(&source);
+        assert_eq!(versions(&decided), expected, "{what}");
+        assert_eq!(decided.is_new, expected.0 == 2, "{what}");
+        let moves = if expected.1 == 2 { FenceChange::Move } else { FenceChange::None };
+        assert_eq!(decided.fence, moves, "{what}");
+        assert!(!one.hear(&source).is_new, "{what}: the same again is no change");
+    }
+}
+
+#[test]
+fn the_status_follows_from_source_trader_and_prices() {
+    use MarketStatus as M;
+    use SourceStatus as S;
+    let cases = [
+        (S::Open, None, true, M::Open),
+        (S::Open, None, false, M::Suspended),
+        (S::Open, Some(M::Suspended), true, M::Suspended),
+        (S::Open, Some(M::Closed), true, M::Closed),
+        (S::Suspended, None, true, M::Suspended),
+        (S::Suspended, Some(M::Closed), true, M::Closed),
+        (S::Inactive, None, true, M::Inactive),
+        (S::Inactive, Some(M::Suspended), true, M::Inactive),
+        (S::Closed, None, true, M::Closed),
+        (S::Closed, Some(M::Suspended), false, M::Closed),
+    ];
+    for (source, trader, sellable, expected) in cases {
+        assert_eq!(effective_status(source, trader, sellable), expected, "{source:?} {trader:?} {sellable}");
+    }
+}
+
+#[test]
+fn a_market_that_is_not_all_priced_is_suspended_and_shows_no_price() {
+    let mut one = Market::new(MarketKind::Odds);
+    let mut source = three();
+    source.outcomes[1].best_back = None;
+    let decided = one.hear(&source);
+    assert_eq!(decided.row.status, MarketStatus::Suspended);
+    assert!(decided.snapshot.prices.is_empty());
+    assert_eq!(decided.snapshot.suspensions.len(), 3);
+    assert_eq!(one.hear(&three()).row.status, MarketStatus::Open);
+}
+
+#[test]
+fn an_outcome_that_the_source_leaves_out_suspends_the_market() {
+    let mut one = Market::new(MarketKind::Odds);
+    one.hear(&three());
+    let mut source = three();
+    source.outcomes.pop();
+    let decided = one.hear(&source);
+    assert_eq!(decided.row.status, MarketStatus::Suspended);
+    assert_eq!(decided.outcomes.len(), 3, "it stays known");
+}
+
+#[test]
+fn lines_are_sold_pair_by_pair() {
+    let pair = |number: u32, line: i32, backs: [Option<Price>; 2]| {
+        let side = |at: u32, back| SourceOutcome {
+            key: format!("{line}/{at}"),
+            line: Some(Line::from_quarters(line)),
+            pair: Some(number),
+            ..runner(number * 2 + at, back)
+        };
+        vec![side(0, backs[0]), side(1, backs[1])]
+    };
+    let mut outcomes = pair(0, 2, [price(2, 1), price(2, 1)]);
+    outcomes.extend(pair(1, 4, [price(2, 1), None]));
+    let mut source = SourceMarket { kind: MarketKind::Line, number_of_winners: 0, ..market(outcomes) };
+    let mut one = Market::new(MarketKind::Line);
+    let decided = one.hear(&source);
+    assert_eq!(decided.row.status, MarketStatus::Open);
+    assert_eq!(decided.snapshot.prices.len(), 2);
+    assert!(decided.snapshot.prices.values().all(|quote| quote.line == Some(Line::from_quarters(2))));
+
+    source.outcomes[0].line = Some(Line::from_quarters(3));
+    assert_eq!(versions(&one.hear(&source)), (2, 2), "a line that changes moves the fence");
+    source.outcomes[1].best_back = None;
+    assert_eq!(one.hear(&source).row.status, MarketStatus::Suspended, "no whole pair is left");
+    source.status = SourceStatus::Closed;
+    source.outcomes[0].won = Some(true);
+    let decided = one.hear(&source);
+    assert!(matches!(decided.result, Recorded::NeedsManual(_)), "lines are settled by score");
+    assert_eq!(decided.row.status, MarketStatus::Closed);
+}
+
+#[test]
+fn a_removed_runner_never_comes_back() {
+    let mut one = Market::new(MarketKind::Odds);
+    one.hear(&three());
+    let mut source = three();
+    source.outcomes[2].status = OutcomeStatus::Removed;
+    let decided = one.hear(&source);
+    let gone = decided.outcomes[2].id;
+    assert_eq!(decided.removed, [gone]);
+    assert_eq!(decided.row.status, MarketStatus::Open, "the others are all priced");
+    let decided = one.hear(&three());
+    assert!(!decided.is_new && decided.removed.is_empty());
+    assert_eq!(
+        decided.snapshot.suspensions,
+        [OutcomeSuspension { outcome_id: gone, reason: SuspensionReason::Removed }]
+    );
+}
+
+#[test]
+fn closing_with_a_winner_settles_and_nothing_comes_after() {
+    let mut one = Market::new(MarketKind::Odds);
+    let open = one.hear(&three());
+    let mut source = three();
+    source.status = SourceStatus::Closed;
+    for outcome in &mut source.outcomes {
+        outcome.best_back = None;
+    }
+    let closed = one.hear(&source);
+    assert_eq!((closed.row.status, closed.result.clone()), (MarketStatus::Closed, Recorded::None));
+    assert_eq!(closed.snapshot.prices, open.snapshot.prices, "the last prices stand");
+    for (index, outcome) in source.outcomes.iter_mut().enumerate() {
+        outcome.won = Some(index == 1);
+    }
+    let settled = one.hear(&source);
+    assert_eq!((settled.row.status, versions(&settled)), (MarketStatus::Settled, (3, 3)));
+    let results = settled.results.unwrap();
+    let won: Vec<bool> = settled.outcomes.iter().map(|row| results[&row.id].won).collect();
+    assert_eq!(won, [false, true, false]);
+    let after = one.hear(&three());
+    assert_eq!((after.is_new, after.result), (false, Recorded::None));
+}
+
+#[test]
+fn a_trader_s_suspension_outlives_the_source_s_open_but_not_its_result() {
+    let mut one = Market::new(MarketKind::Odds);
+    one.hear(&three());
+    one.known.row.trader_status = Some(MarketStatus::Suspended);
+    assert_eq!(one.hear(&three()).row.status, MarketStatus::Suspended);
+    let mut source = three();
+    source.status = SourceStatus::Closed;
+    for (index, outcome) in source.outcomes.iter_mut().enumerate() {
+        outcome.won = Some(index == 0);
+    }
+    assert_eq!(one.hear(&source).row.status, MarketStatus::Settled);
+}

@@ -1,0 +1,222 @@
+//! Publishing what a producer says: PostgreSQL first, then Redis.
+
+use super::cache::Entry;
+use super::commit::{Message, commit};
+use super::decide::Decided;
+use super::{Published, Recorded};
+use crate::{App, Error};
+use overround_domain::markets::{Snapshot, SourceMarket};
+use overround_domain::time::Timestamp;
+use overround_live::{Renewal, Renewed, SnapshotWrite, Write};
+use overround_store::Isolation;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// How many markets go to Redis in one round trip.
+pub(super) const MARKETS_AT_ONCE: usize = 100;
+
+/// The longest name of a producer, in characters.
+const PRODUCER_LEN_MAX: usize = 100;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A market of the message, with what this process remembers of it.
+type Remembered = (SourceMarket, Option<Arc<Entry>>);
+
+impl App {
+    /// Takes a producer's message: the complete state of each market it is about, at the instant `at`
+    /// of this application's clock. What changed of what is sold becomes a new version, its event,
+    /// and the snapshot in Redis; what did not change is confirmed. The answers stand in the order
+    /// of the markets.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] `postgres`: nothing was changed. [`Error::Unavailable`] `redis`: the
+    /// versions stand in PostgreSQL, and the next message about these markets, or the next renewal,
+    /// shows them. [`Error::Invalid`] when a market stands twice in the message.
+    pub async fn publish(
+        &self,
+        producer: &str,
+        at: Timestamp,
+        markets: &[SourceMarket],
+    ) -> Result<Vec<Published>, Error> {
+        validate(producer, markets)?;
+        self.ready_partitions().await?;
+        let state = self.markets_state();
+        let mut answers: Vec<Option<Published>> = markets.iter().map(|_| None).collect();
+        let (mut same, mut changed) = (Vec::new(), Vec::new());
+        for (index, source) in markets.iter().enumerate() {
+            match state.entry(producer, &source.key) {
+                Some(entry) if entry.source == *source => same.push((index, entry)),
+                entry => changed.push((index, (source.clone(), entry))),
+            }
+        }
+        self.publish_changed(producer, at, changed, &mut answers).await?;
+        // What Redis does not hold any more, or holds newer than this process knows, is read again.
+        let lost = self.confirm(at, same, &mut answers).await?;
+        let reread = lost.into_iter().filter_map(|index| Some((index, (markets.get(index)?.clone(), None))));
+        self.publish_changed(producer, at, reread.collect(), &mut answers).await?;
+        Ok(answers.into_iter().flatten().collect())
+    }
+
+    /// Commits markets, shows them, remembers them.
+    async fn publish_changed(
+        &self,
+        producer: &str,
+        at: Timestamp,
+        changed: Vec<(usize, Remembered)>,
+        answers: &mut [Option<Published>],
+    ) -> Result<(), Error> {
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let (indexes, markets): (Vec<usize>, Vec<Remembered>) = changed.into_iter().unzip();
+        let message = Arc::new(Message {
+            producer: producer.to_owned(),
+            at,
+            markets,
+            cells: self.cells(),
+            margin_bps: self.settings().margin_bps,
+            rules_version: self.settings().rules.rules_version,
+            clock: self.clock().clone(),
+        });
+        let work = Arc::clone(&message);
+        let decided = self
+            .store()
+            .run("publish", Isolation::ReadCommitted, move |tx| {
+                let message = Arc::clone(&work);
+                Box::pin(async move { commit(tx, &message).await })
+            })
+            .await?;
+        let versions = decided.iter().map(|one| u64::from(one.is_new)).sum::<u64>();
+        metrics::counter!("overround_market_versions_total").increment(versions);
+        if decided.iter().any(|one| one.results.is_some() || !one.removed.is_empty()) {
+            self.settler_wake().notify_one();
+        }
+        let snapshots: Vec<&Snapshot> = decided.iter().map(|one| &one.snapshot).collect();
+        let shown = self.show(at, &snapshots).await;
+        let state = self.markets_state();
+        for ((index, one), (source, _)) in indexes.into_iter().zip(decided).zip(&message.markets) {
+            let answer = answers.get_mut(index);
+            if shown.is_ok() {
+                state.remember(entry_of(source, &one));
+            } else {
+                state.forget(producer, &source.key);
+            }
+            if let Some(answer) = answer {
+                *answer = Some(published(one));
+            }
+        }
+        shown.map(|_| ())
+    }
+
+    /// Writes snapshots to Redis, confirmed at `at`. One that is older than what Redis knows is left
+    /// out: another process published since.
+    pub(super) async fn show(&self, at: Timestamp, snapshots: &[&Snapshot]) -> Result<u64, Error> {
+        let mut shown = 0;
+        for chunk in snapshots.chunks(MARKETS_AT_ONCE) {
+            let write = |snapshot| SnapshotWrite {
+                snapshot,
+                confirmed_at: at,
+                lifetime: self.markets_state().lifetime(),
+            };
+            let writes: Vec<SnapshotWrite<'_>> = chunk.iter().copied().map(write).collect();
+            let written = self.live().write_all(&writes, self.clock().for_cache()).await?;
+            shown += written.iter().filter(|one| !matches!(one, Write::Older { .. })).map(|_| 1).sum::<u64>();
+        }
+        metrics::counter!("overround_snapshots_written_total").increment(shown);
+        Ok(shown)
+    }
+
+    /// Confirms markets that did not change. Answers the indexes of those whose snapshot Redis does
+    /// not hold at the version that this process remembers.
+    async fn confirm(
+        &self,
+        at: Timestamp,
+        same: Vec<(usize, Arc<Entry>)>,
+        answers: &mut [Option<Published>],
+    ) -> Result<Vec<usize>, Error> {
+        let mut lost = Vec::new();
+        for chunk in same.chunks(MARKETS_AT_ONCE) {
+            let renewals: Vec<Renewal> = chunk
+                .iter()
+                .map(|(_, entry)| Renewal {
+                    market_id: entry.row.id,
+                    version: entry.snapshot.version,
+                    lifetime: self.markets_state().lifetime(),
+                })
+                .collect();
+            let renewed = self.live().renew(&renewals, at, self.clock().for_cache()).await?;
+            for ((index, entry), renewed) in chunk.iter().zip(renewed) {
+                if renewed != Renewed::Renewed {
+                    lost.push(*index);
+                } else if let Some(answer) = answers.get_mut(*index) {
+                    *answer = Some(as_remembered(entry));
+                }
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Makes the partitions of a day once, at its first message.
+    async fn ready_partitions(&self) -> Result<(), Error> {
+        let day = self.clock().now().millis().div_euclid(DAY_MS);
+        if self.markets_state().is_new_day(day) {
+            self.ensure_partitions().await?;
+            self.markets_state().day_is_ready(day);
+        }
+        Ok(())
+    }
+}
+
+fn validate(producer: &str, markets: &[SourceMarket]) -> Result<(), Error> {
+    let invalid = |pointer: String, detail: String| Err(Error::Invalid { pointer, detail });
+    if producer.is_empty() || producer.chars().count() > PRODUCER_LEN_MAX {
+        let detail = format!("a producer's name has 1 to {PRODUCER_LEN_MAX} characters");
+        return invalid("/producer".to_owned(), detail);
+    }
+    let mut seen = BTreeSet::new();
+    for (index, market) in markets.iter().enumerate() {
+        if !seen.insert(market.key.as_str()) {
+            let detail = format!("market {} stands twice in one message", market.key);
+            return invalid(format!("/markets/{index}"), detail);
+        }
+    }
+    Ok(())
+}
+
+fn entry_of(source: &SourceMarket, decided: &Decided) -> Entry {
+    Entry {
+        source: source.clone(),
+        row: decided.row.clone(),
+        outcomes: decided.outcomes.clone(),
+        snapshot: decided.snapshot.clone(),
+        needs_manual: match &decided.result {
+            Recorded::NeedsManual(why) => Some(why.clone()),
+            Recorded::None | Recorded::Recorded => None,
+        },
+    }
+}
+
+fn published(decided: Decided) -> Published {
+    Published {
+        market_id: decided.row.id,
+        source_key: decided.row.source_key,
+        version: decided.is_new.then_some(decided.snapshot.version),
+        status: decided.row.status,
+        snapshot: decided.snapshot,
+        result: decided.result,
+        removed: decided.removed,
+    }
+}
+
+fn as_remembered(entry: &Entry) -> Published {
+    Published {
+        market_id: entry.row.id,
+        source_key: entry.row.source_key.clone(),
+        version: None,
+        status: entry.row.status,
+        snapshot: entry.snapshot.clone(),
+        result: entry.needs_manual.clone().map_or(Recorded::None, Recorded::NeedsManual),
+        removed: Vec::new(),
+    }
+}

@@ -1,0 +1,47 @@
+//! Renewing: the producer is alive, so what it said last still stands.
+
+use super::publish::MARKETS_AT_ONCE;
+use crate::{App, Error};
+use overround_domain::markets::Snapshot;
+use overround_domain::time::Timestamp;
+use overround_live::{Renewal, Renewed};
+use overround_store::market::{self, MarketRow};
+
+impl App {
+    /// Takes a producer's sign of life at the instant `at` of this application's clock: every market
+    /// of it that is not over is confirmed, and its windows start again. A snapshot that Redis lost is
+    /// written again from its row. Answers how many markets are confirmed.
+    ///
+    /// # Errors
+    /// When a datastore is away: what is not renewed runs out, and is not sold.
+    pub async fn renew(&self, producer: &str, at: Timestamp) -> Result<u64, Error> {
+        let rows = market::markets::on_sale(self.store().read(), producer).await?;
+        let mut confirmed = 0;
+        for chunk in rows.chunks(MARKETS_AT_ONCE) {
+            let renewals: Vec<Renewal> = chunk
+                .iter()
+                .map(|row| Renewal {
+                    market_id: row.id,
+                    version: row.version,
+                    lifetime: self.markets_state().lifetime(),
+                })
+                .collect();
+            let renewed = self.live().renew(&renewals, at, self.clock().for_cache()).await?;
+            confirmed += renewed.iter().filter(|one| **one == Renewed::Renewed).map(|_| 1).sum::<u64>();
+            let missing = chunk.iter().zip(&renewed).filter(|(_, renewed)| **renewed == Renewed::Missing);
+            confirmed += self.show_rows(at, missing.map(|(row, _)| row.clone()).collect()).await?;
+        }
+        metrics::counter!("overround_snapshots_confirmed_total").increment(confirmed);
+        Ok(confirmed)
+    }
+
+    /// Writes markets' current versions to Redis, from PostgreSQL.
+    async fn show_rows(&self, at: Timestamp, rows: Vec<MarketRow>) -> Result<u64, Error> {
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let snapshots = market::price_versions::current(self.store().read(), &rows).await?;
+        let snapshots: Vec<&Snapshot> = snapshots.values().collect();
+        self.show(at, &snapshots).await
+    }
+}

@@ -1,0 +1,24 @@
+//! The use cases' settings.
+
+use overround_domain::betting::Rules;
+
+/// What an operator may set of the use cases.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The betting rules' numbers.
+    pub rules: Rules,
+    /// The house's margin on prices, in hundredths of a per cent (400: an overround of 104 %).
+    pub margin_bps: u32,
+    /// The largest number of commands in one transaction of a lane.
+    pub batch_max: usize,
+    /// The largest number of commands that wait in a lane; more are answered with "try again".
+    pub queue_depth: usize,
+    /// The seed of what is random about snapshots' lifetimes; none takes the system's random source.
+    pub seed: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { rules: Rules::default(), margin_bps: 400, batch_max: 128, queue_depth: 4096, seed: None }
+    }
+}

@@ -1,0 +1,122 @@
+//! The one handle on all use cases.
+
+use crate::lanes::Lanes;
+use crate::wallet::Directory;
+use crate::{Clock, Error, Settings, markets};
+use overround_live::Live;
+use overround_store::{Pool, Store, partitions};
+
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// All use cases. Cheap to clone; the last one to go leaves the lanes to end by themselves, so call
+/// [`App::shutdown`] to wait for what they have taken.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    keeper: Pool,
+    live: Live,
+    clock: Clock,
+    settings: Settings,
+    cells: u16,
+    lanes: Lanes,
+    directory: Directory,
+    markets: markets::State,
+    settler: Notify,
+}
+
+impl App {
+    /// Starts the lanes over a migrated database, after making the partitions that the clock needs.
+    ///
+    /// # Errors
+    /// When a datastore is away, or the database was not migrated.
+    pub async fn start(
+        store: Store,
+        keeper: Pool,
+        live: Live,
+        clock: Clock,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        partitions::ensure(&keeper, clock.now()).await?;
+        let cells = overround_store::wallet::house::cells(store.read()).await?;
+        let lanes = Lanes::start(&store, &live, &clock, &settings);
+        let inner = Inner {
+            directory: Directory::default(),
+            markets: markets::State::new(settings.seed),
+            settler: Notify::new(),
+            store,
+            keeper,
+            live,
+            clock,
+            settings,
+            cells,
+            lanes,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Takes no more money commands, finishes those that were taken, and returns.
+    pub async fn shutdown(&self) {
+        self.inner.lanes.drain().await;
+    }
+
+    /// The clock that all use cases read.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// Each datastore's name, and what is wrong with it if it cannot be used.
+    pub async fn readiness(&self) -> Vec<(&'static str, Result<(), String>)> {
+        let (postgres, redis) = tokio::join!(self.inner.store.ping(), self.inner.live.ping());
+        vec![
+            ("postgres", postgres.map_err(|error| error.to_string())),
+            ("redis", redis.map_err(|error| error.to_string())),
+        ]
+    }
+
+    /// Makes the partitions that the present instant and the near future need.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn ensure_partitions(&self) -> Result<partitions::Report, Error> {
+        Ok(partitions::ensure(&self.inner.keeper, self.inner.clock.now()).await?)
+    }
+
+    /// Woken whenever a market may have bets to pay.
+    pub fn settler_wake(&self) -> &Notify {
+        &self.inner.settler
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn live(&self) -> &Live {
+        &self.inner.live
+    }
+
+    pub(crate) fn cells(&self) -> u16 {
+        self.inner.cells
+    }
+
+    pub(crate) fn lanes(&self) -> &Lanes {
+        &self.inner.lanes
+    }
+
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.inner.directory
+    }
+
+    pub(crate) fn markets_state(&self) -> &markets::State {
+        &self.inner.markets
+    }
+}

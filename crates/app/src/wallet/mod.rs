@@ -1,0 +1,81 @@
+//! Accounts, credits and debits.
+
+mod directory;
+mod move_money;
+mod open_account;
+mod read;
+
+pub(crate) use directory::{Directory, Player};
+pub(crate) use open_account::key_mismatch;
+
+use overround_domain::ids::{AccountId, EntryId, PostingId, UserId};
+use overround_domain::money::{Cents, Currency};
+use overround_domain::time::Timestamp;
+use overround_domain::wallet::{AccountStatus, EntryType, RefType};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A player's account with what is on hold for open bets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountView {
+    /// The account.
+    pub id: AccountId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Its currency.
+    pub currency: Currency,
+    /// What can be staked or withdrawn, in minor units.
+    pub balance: Cents,
+    /// What is on hold for open bets, in minor units.
+    pub held: Cents,
+    /// Its status.
+    pub status: AccountStatus,
+    /// When it was opened.
+    pub created_at: Timestamp,
+}
+
+/// A credit or debit that was posted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostingView {
+    /// The posting.
+    pub posting_id: PostingId,
+    /// The player's account.
+    pub account_id: AccountId,
+    /// What the player's balance changed by, in minor units.
+    pub amount: Cents,
+    /// Its currency.
+    pub currency: Currency,
+    /// The balance after it.
+    pub balance_after: Cents,
+    /// DEPOSIT or WITHDRAWAL.
+    pub ref_type: RefType,
+    /// When it was posted.
+    pub created_at: Timestamp,
+}
+
+/// One entry of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryView {
+    /// The entry.
+    pub id: EntryId,
+    /// The account posted to.
+    pub account_id: AccountId,
+    /// Its posting.
+    pub posting_id: PostingId,
+    /// Its number among the account's entries, from 1.
+    pub account_seq: i64,
+    /// Minor units; negative is money out.
+    pub amount: Cents,
+    /// The currency.
+    pub currency: Currency,
+    /// The account's balance after it.
+    pub balance_after: Cents,
+    /// What kind of movement it is.
+    pub entry_type: EntryType,
+    /// What it refers to.
+    pub ref_type: RefType,
+    /// The id of what it refers to: a bet's, a settlement's, or the posting's own.
+    pub ref_id: Uuid,
+    /// When it was made.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,94 @@
+//! What a bet is decided over: the player, the markets, the rules' numbers and the time.
+
+use crate::ids::MarketId;
+use crate::markets::{MarketStatus, Snapshot};
+use crate::money::{Cents, Currency};
+use crate::time::Timestamp;
+use crate::wallet::AccountStatus;
+use std::collections::BTreeMap;
+
+/// The most legs a bet can have under any rules (betting rules, "Prices").
+pub const LEGS_MAX: usize = 20;
+
+/// A market's fence: what PostgreSQL says of it. Prices never change it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fence {
+    /// The market's status.
+    pub status: MarketStatus,
+    /// Counts the changes of status, line and runners.
+    pub status_version: i64,
+}
+
+/// A market as a bet is checked against it.
+#[derive(Debug, Clone, Default)]
+pub struct MarketView {
+    /// Its fence; none when there is no such market.
+    pub fence: Option<Fence>,
+    /// Its snapshot; none when the cache has none that may still be sold.
+    pub snapshot: Option<Snapshot>,
+}
+
+/// A bet that the account placed moments ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecentBet {
+    /// [`PlaceBet::fingerprint`] of what was asked for.
+    pub fingerprint: i64,
+    /// When it was placed.
+    pub at: Timestamp,
+}
+
+/// The player's account as a bet is checked against it.
+#[derive(Debug, Clone)]
+pub struct PlayerView {
+    /// Its status.
+    pub status: AccountStatus,
+    /// Its currency.
+    pub currency: Currency,
+    /// What can be staked, in minor units.
+    pub available: Cents,
+    /// Its bets of the last seconds.
+    pub recent: Vec<RecentBet>,
+}
+
+/// The numbers of the betting rules. Money is in minor units of any currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// The version that is frozen on each bet.
+    pub rules_version: i32,
+    /// The least stake.
+    pub stake_min: Cents,
+    /// The largest stake.
+    pub stake_max: Cents,
+    /// The largest potential payout.
+    pub payout_max: Cents,
+    /// The largest number of legs; above [`LEGS_MAX`] it counts as that.
+    pub legs_max: usize,
+    /// For how long the same bet under another key needs to be confirmed, in milliseconds.
+    pub duplicate_window_ms: i64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            rules_version: 1,
+            stake_min: Cents::new(100),
+            stake_max: Cents::new(1_000_000),
+            payout_max: Cents::new(100_000_000),
+            legs_max: LEGS_MAX,
+            duplicate_window_ms: 3_000,
+        }
+    }
+}
+
+/// What a bet is decided over.
+#[derive(Debug, Clone, Copy)]
+pub struct PlaceContext<'a> {
+    /// The present instant.
+    pub now: Timestamp,
+    /// The player's account.
+    pub player: &'a PlayerView,
+    /// The markets of the bet's legs.
+    pub markets: &'a BTreeMap<MarketId, MarketView>,
+    /// The rules' numbers.
+    pub rules: &'a Rules,
+}

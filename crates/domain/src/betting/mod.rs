@@ -1,0 +1,21 @@
+//! Bets: how one is decided, what it returns, and why it is refused.
+
+mod bet;
+mod checks;
+mod context;
+mod formula;
+mod place;
+mod policy;
+mod product;
+mod refusal;
+mod request;
+mod settle;
+
+pub use bet::{Acceptance, BetKind, BetResult, BetStatus, LegType, VoidPolicy};
+pub use context::{Fence, LEGS_MAX, MarketView, PlaceContext, PlayerView, RecentBet, Rules};
+pub use formula::{Fraction, FractionError, LegResult, VoidFactor, free_bet_return, leg_factor, stake_share};
+pub use place::{AcceptedBet, AcceptedLeg, place};
+pub use policy::PricePolicy;
+pub use refusal::{Refusal, RefusalCode, RefusalData};
+pub use request::{LegRequest, PlaceBet};
+pub use settle::{BetSettlement, PayoutError, SettleError, potential_payout, settle_bet};

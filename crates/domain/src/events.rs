@@ -1,0 +1,65 @@
+//! Domain events: what happened, written to the outbox in the transaction that made it happen.
+
+use crate::ids::DomainEventId;
+use crate::time::Timestamp;
+use crate::wallet::Cell;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+stored_enum! {
+    /// What happened.
+    EventType {
+        /// A player account was opened.
+        AccountOpened = "account.opened",
+        /// Money came into a player account from outside.
+        WalletCredited = "wallet.credited",
+        /// Money left a player account for outside.
+        WalletDebited = "wallet.debited",
+        /// A bet was accepted and its stake is held.
+        BetPlaced = "bet.placed",
+        /// A bet was settled, or settled anew by a later generation.
+        BetSettled = "bet.settled",
+        /// A market has a new version: prices, suspensions, status.
+        OddsUpdated = "odds.updated",
+        /// A market's result was recorded.
+        MarketSettled = "market.settled",
+        /// A payment through a PSP succeeded.
+        PaymentsSucceeded = "payments.succeeded",
+        /// A message was posted in a chat room.
+        ChatMessage = "chat.message",
+    }
+}
+
+impl EventType {
+    /// The kind of thing whose version the event moves, and within which events have an order.
+    pub const fn aggregate_type(self) -> &'static str {
+        match self {
+            Self::AccountOpened | Self::WalletCredited | Self::WalletDebited => "account",
+            Self::BetPlaced | Self::BetSettled => "bet",
+            Self::OddsUpdated | Self::MarketSettled => "market",
+            Self::PaymentsSucceeded => "payment",
+            Self::ChatMessage => "room",
+        }
+    }
+}
+
+/// One event, as the outbox keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DomainEvent {
+    /// The event's own id, by which a consumer recognizes it when it comes again.
+    pub id: DomainEventId,
+    /// The cell whose rows it changed; none on market data, which belongs to no cell.
+    pub cell: Option<Cell>,
+    /// What happened.
+    pub event_type: EventType,
+    /// The account, bet, market... it happened to: a value of [`EventType::aggregate_type`]'s kind.
+    pub aggregate_id: Uuid,
+    /// The aggregate's version after the change: the order of its events.
+    pub aggregate_version: i64,
+    /// What consumers need to know; ids stand in it as plain UUIDs.
+    pub payload: serde_json::Value,
+    /// The trace of the request that caused it.
+    pub trace_id: Option<String>,
+    /// When it happened.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,39 @@
+//! Markets: what they are, their states, and what a source says of them.
+
+mod by_score;
+mod line;
+mod pricing;
+mod results;
+mod snapshot;
+mod source;
+mod status;
+
+pub use by_score::{LineBet, ThreeWaySide, line_result, three_way_result};
+pub use line::{Line, LineError};
+pub use pricing::{PricedOutcome, house_prices};
+pub use results::{NON_RUNNER, ResultError, results_from_winners};
+pub use snapshot::{OutcomeSuspension, Quote, Snapshot, SuspensionReason};
+pub use source::{SourceEvent, SourceMarket, SourceOutcome, SourceStatus};
+pub use status::{MarketStatus, OutcomeStatus};
+
+stored_enum! {
+    /// How a market's outcomes stand to each other.
+    MarketKind {
+        /// Outcomes exclude each other; `number_of_winners` of them win.
+        Odds = "ODDS",
+        /// Outcomes come in pairs, one pair a line (Asian handicaps, totals); settled by score only.
+        Line = "LINE",
+    }
+}
+
+stored_enum! {
+    /// What happens when outcomes tie.
+    TieRule {
+        /// Each tied winner's return is divided.
+        DeadHeat = "DEAD_HEAT",
+        /// Stakes come back.
+        Push = "PUSH",
+        /// The draw is itself an outcome, so that there is no tie.
+        DrawIsAnOutcome = "DRAW_IS_AN_OUTCOME",
+    }
+}

@@ -1,0 +1,16 @@
+//! Wallet and ledger: accounts, postings that sum to zero, and the book they are applied to.
+
+mod account;
+mod book;
+mod cell;
+mod movements;
+mod posting;
+
+pub use account::{Account, AccountKind, AccountStatus};
+pub use book::{Book, BookError, Booked};
+pub use cell::{CELLS_MAX, Cell};
+pub use movements::{BetAccounts, deposit_posting, hold_posting, settlement_posting, withdrawal_posting};
+pub use posting::{Entry, EntryType, Posting, PostingError, RefType};
+
+#[cfg(test)]
+mod tests;

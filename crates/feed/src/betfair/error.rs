@@ -1,0 +1,48 @@
+//! What can go wrong while reading a recording.
+
+use std::io;
+
+/// Why a part of a recording could not be used. Reading goes on behind a bad line; an input whose
+/// reader failed ends there.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// The reader failed, or the bz2 data is damaged.
+    #[error("{input}: cannot be read on after line {line}: {source}")]
+    Read {
+        /// The name the input was opened under.
+        input: String,
+        /// The last line that was read, from 1; 0 when there was none.
+        line: u64,
+        /// What the reader said.
+        source: io::Error,
+    },
+    /// A line that is not a stream message.
+    #[error("{input}: line {line} is not a stream message: {reason}")]
+    Malformed {
+        /// The name the input was opened under.
+        input: String,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it, and where in the line.
+        reason: String,
+    },
+    /// The parts of a segmented message do not fit together; the message is left out.
+    #[error("{input}: line {line}: {reason}; the segmented message is left out")]
+    Segments {
+        /// The name the input was opened under.
+        input: String,
+        /// The line at which that showed, from 1.
+        line: u64,
+        /// What does not fit.
+        reason: &'static str,
+    },
+}
+
+impl FeedError {
+    /// The line the error was seen at, from 1; 0 when nothing was read yet.
+    pub fn line(&self) -> u64 {
+        match self {
+            Self::Read { line, .. } | Self::Malformed { line, .. } | Self::Segments { line, .. } => *line,
+        }
+    }
+}

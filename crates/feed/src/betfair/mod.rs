@@ -1,0 +1,19 @@
+//! Betfair Exchange Stream messages (`op: mcm`), as recorded one a line, plain or bz2.
+//!
+//! Field meanings are those of Betfair's "Exchange Stream API" documentation: `img` replaces a market,
+//! everything else is a delta; a ladder entry of size 0 removes its level; `SEG_START`, `SEG` and
+//! `SEG_END` are one message in parts; a runner is a selection id and a handicap `hc`.
+
+mod book;
+mod decimal;
+mod error;
+mod input;
+mod market;
+mod message;
+mod names;
+mod recording;
+mod segments;
+
+pub use error::FeedError;
+pub use input::Input;
+pub use recording::{Counts, Recording};

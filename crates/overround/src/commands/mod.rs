@@ -1,0 +1,59 @@
+//! One file a command.
+
+mod doctor;
+mod play;
+mod runtime;
+mod serve;
+mod small;
+mod up;
+
+use crate::cli::{Cli, Command};
+use crate::config::{Loaded, Place};
+use crate::drive::Source;
+use crate::failure::Failure;
+use crate::{logs, out};
+use std::process::ExitCode;
+
+/// Runs the command.
+///
+/// # Errors
+/// Why it did not end well.
+pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let mut flags = cli.global.given();
+    match &cli.command {
+        Command::Serve(listen) => flags.extend(listen.given()),
+        Command::Up(up) => flags.extend(up.listen.given()),
+        _ => {}
+    }
+    let loaded = Loaded::read(cli.global.config.as_deref(), variables(), flags)?;
+    let server = matches!(cli.command, Command::Serve(_) | Command::Work);
+    logs::start(&loaded.config, !server && loaded.place("log") == Place::Default)?;
+    let config = &loaded.config;
+    match cli.command {
+        Command::Up(options) => up::up(config, &options).await,
+        Command::Serve(_) => serve::serve(config).await,
+        Command::Work => serve::work(config).await,
+        Command::Migrate => small::migrate(config).await,
+        Command::Replay(replay) => play::play(config, Source::Files(replay.files), &replay.play).await,
+        Command::Simulate(simulate) => {
+            // Football is the one sport that the model plays.
+            let crate::cli::Sport::Football = simulate.sport;
+            let source = Source::Matches { seed: simulate.play.seed, count: simulate.matches };
+            play::play(config, source, &simulate.play).await
+        }
+        Command::Doctor(options) => doctor::doctor(config, options.json).await,
+        Command::Config => {
+            out::line(loaded.to_toml());
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Token(token) => small::token(config, &token),
+        Command::Openapi => small::openapi(),
+        Command::Runtime(runtime) => return runtime::runtime(config, runtime.action).await,
+    }
+    .map(|()| ExitCode::SUCCESS)
+}
+
+/// The environment, but for what is no text.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
+}

@@ -1,0 +1,150 @@
+//! The composition root: datastores, use cases, API and workers put together.
+
+use crate::config::Config;
+use crate::failure::{Failure, chain};
+use crate::issuer;
+use crate::stores::Stores;
+use overround_api::Auth;
+use overround_app::{App, Clock, Settings};
+use overround_domain::betting::Rules;
+use overround_live::Live;
+use overround_store::{Pool, Role, Store};
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// The use cases over their pools.
+pub struct System {
+    /// All use cases.
+    pub app: App,
+    app_pool: Pool,
+    keeper_pool: Pool,
+}
+
+impl System {
+    /// Starts the use cases over a schema that fits. `seed` makes what is random about snapshots'
+    /// lifetimes repeatable.
+    ///
+    /// # Errors
+    /// When a datastore is away or the schema does not fit.
+    pub async fn start(
+        config: &Config,
+        stores: &Stores,
+        clock: Clock,
+        seed: Option<u64>,
+    ) -> Result<Self, Failure> {
+        let app_pool = stores.pool(Role::App).await?;
+        stores.check(&app_pool).await?;
+        let keeper_pool = stores.pool(Role::Keeper).await?;
+        let live = Live::connect(stores.redis().reveal()).map_err(|error| {
+            Failure::failed(
+                format!("Redis at {} cannot be used: {}", stores.redis().masked(), chain(&error)),
+                "start it, or correct redis_url (OVERROUND_REDIS_URL)",
+            )
+        })?;
+        let store = Store::new(app_pool.clone());
+        let settings = settings(config, seed);
+        let app = App::start(store, keeper_pool.clone(), live, clock, settings)
+            .await
+            .map_err(|error| use_case("starting the use cases", &error))?;
+        Ok(Self { app, app_pool, keeper_pool })
+    }
+
+    /// The application's pool, for reading.
+    pub const fn pool(&self) -> &Pool {
+        &self.app_pool
+    }
+
+    /// Finishes what was taken and closes the connections.
+    pub async fn stop(self) {
+        self.app.shutdown().await;
+        self.app_pool.close().await;
+        self.keeper_pool.close().await;
+    }
+}
+
+/// The API, serving.
+pub struct Served {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Served {
+    /// Serves the API of `app` at `listen`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the address cannot be taken.
+    pub async fn start(config: &Config, app: &App, auth: Auth, listen: SocketAddr) -> Result<Self, Failure> {
+        let taken = |error: std::io::Error| {
+            Failure::failed(
+                format!("the address {listen} cannot be used: {error}"),
+                "end what listens there, or choose another with --listen",
+            )
+        };
+        let listener = TcpListener::bind(listen).await.map_err(taken)?;
+        let address = listener.local_addr().map_err(taken)?;
+        let metrics = overround_api::install_metrics()
+            .map_err(|error| Failure::failed(chain(&error), "start one API a process"))?;
+        let router = overround_api::router(app.clone(), auth, issuer::api_settings(config), metrics);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(overround_api::serve(listener, router, stop.clone()));
+        Ok(Self { address, stop, task })
+    }
+
+    /// The API's address for clients on this machine.
+    pub fn local_url(&self) -> String {
+        // Every address stands for this machine too.
+        match self.address {
+            SocketAddr::V4(address) if address.ip().is_unspecified() => {
+                format!("http://127.0.0.1:{}", address.port())
+            }
+            SocketAddr::V6(address) if address.ip().is_unspecified() => {
+                format!("http://[::1]:{}", address.port())
+            }
+            address => format!("http://{address}"),
+        }
+    }
+
+    /// Takes no more requests, finishes those that were taken, and returns.
+    ///
+    /// # Errors
+    /// When serving had failed.
+    pub async fn stop(self) -> Result<(), Failure> {
+        self.stop.cancel();
+        let failed = |why: String| Failure::failed(format!("the API failed: {why}"), "look at the log");
+        match self.task.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(failed(error.to_string())),
+            Err(error) => Err(failed(error.to_string())),
+        }
+    }
+}
+
+/// A failure of a use case that no player caused.
+pub fn use_case(doing: &str, error: &overround_app::Error) -> Failure {
+    Failure::failed(
+        format!("{doing} failed: {}", chain(error)),
+        "see whether both datastores run; `overround doctor` says whether the data is sound",
+    )
+}
+
+fn settings(config: &Config, seed: Option<u64>) -> Settings {
+    let rules = Rules {
+        stake_min: overround_domain::money::Cents::new(config.stake_cents_min),
+        stake_max: overround_domain::money::Cents::new(config.stake_cents_max),
+        payout_max: overround_domain::money::Cents::new(config.payout_cents_max),
+        legs_max: config.legs_max,
+        duplicate_window_ms: config.duplicate_window_ms,
+        ..Rules::default()
+    };
+    Settings {
+        rules,
+        margin_bps: config.margin_bps,
+        batch_max: config.batch_max,
+        queue_depth: config.queue_depth,
+        seed,
+    }
+}

@@ -1,0 +1,102 @@
+//! Every setting, once: its name, what it means, its type and its default.
+
+use super::value::{Environment, LogFormat, ServerUrl, Value};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// One setting as the table has it.
+pub struct Setting {
+    /// Its name in `overround.toml`; in the environment `OVERROUND_` and this in capitals.
+    pub name: &'static str,
+    /// What it means, a line each.
+    pub about: &'static [&'static str],
+    /// Sets it from a text.
+    pub set: fn(&mut Config, &str) -> Result<(), String>,
+    /// Its value for people, secrets masked.
+    pub show: fn(&Config) -> Option<String>,
+}
+
+impl Setting {
+    /// The setting of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.name == name)
+    }
+}
+
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr;)*) => {
+        /// The effective settings of one process.
+        #[derive(Debug, Clone)]
+        pub struct Config {
+            $($(#[doc = $doc])+ pub $name: $type,)*
+        }
+
+        impl Default for Config {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+
+        /// Every setting, in the order in which `overround config` prints them.
+        pub const SETTINGS: &[Setting] = &[$(Setting {
+            name: stringify!($name),
+            about: &[$($doc),+],
+            set: |config, text| {
+                config.$name = <$type as Value>::read(text)?;
+                Ok(())
+            },
+            show: |config| config.$name.show(),
+        },)*];
+    };
+}
+
+settings! {
+    /// `development` or `production`. Production uses no embedded server and no local issuer.
+    environment: Environment = Environment::Development;
+    /// Folder of the embedded servers, the local issuer's key and the lock of `up`.
+    state_dir: PathBuf = PathBuf::from(".overround");
+    /// PostgreSQL for the application (role overround_app). Not set: the embedded one.
+    database_url: Option<ServerUrl> = None;
+    /// PostgreSQL for migrations (role overround_owner). Not set: `database_url`.
+    owner_database_url: Option<ServerUrl> = None;
+    /// PostgreSQL for the partition keeper (role overround_keeper). Not set: `database_url`.
+    keeper_database_url: Option<ServerUrl> = None;
+    /// Redis or Valkey. Not set: the embedded one.
+    redis_url: Option<ServerUrl> = None;
+    /// The largest number of PostgreSQL connections of the application.
+    database_connections_max: u32 = 16;
+    /// Address and port of the HTTP API.
+    listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
+    /// Whether `serve` runs the workers too; otherwise `work` does.
+    workers: bool = true;
+    /// The largest request body, in bytes.
+    body_bytes_max: usize = 65_536;
+    /// After how long a request is given up, in milliseconds.
+    request_timeout_ms: u64 = 5_000;
+    /// The `iss` of the bearer tokens that are accepted.
+    token_issuer: String = "https://overround.invalid/local".to_owned();
+    /// The `aud` of the bearer tokens that are accepted.
+    token_audience: String = "overround".to_owned();
+    /// Where the issuer publishes its keys (JWKS). Not set: the development stack's local issuer.
+    jwks_url: Option<ServerUrl> = None;
+    /// The house's margin on prices, in hundredths of a per cent (400: prices add up to 104 %).
+    margin_bps: u32 = 400;
+    /// The least stake, in minor units.
+    stake_cents_min: i64 = 100;
+    /// The largest stake, in minor units.
+    stake_cents_max: i64 = 1_000_000;
+    /// The largest potential payout of one bet, in minor units.
+    payout_cents_max: i64 = 100_000_000;
+    /// The largest number of legs of one bet, at most 20.
+    legs_max: usize = 20;
+    /// For how long the same bet under another key counts as sent twice, in milliseconds.
+    duplicate_window_ms: i64 = 3_000;
+    /// The largest number of commands in one transaction of a lane.
+    batch_max: usize = 128;
+    /// The largest number of commands that wait in a lane; more are answered with 503.
+    queue_depth: usize = 4_096;
+    /// What is logged, as in `info,sqlx=warn`.
+    log: String = "info,sqlx=warn".to_owned();
+    /// `auto`, `json` or `pretty`; auto is pretty on a terminal.
+    log_format: LogFormat = LogFormat::Auto;
+}

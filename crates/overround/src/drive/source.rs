@@ -1,0 +1,142 @@
+//! What is played: recordings, or matches of the built-in model.
+
+use crate::failure::{Failure, chain};
+use overround_domain::markets::SourceStatus;
+use overround_domain::time::Timestamp;
+use overround_feed::Applied;
+use overround_feed::betfair::{Input, Recording};
+use overround_feed::simulator::Simulator;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::iter::Peekable;
+use std::path::PathBuf;
+
+/// When simulated matches are played: 2026-01-03T14:30:00Z, so that a seed is one run, whatever the day.
+const MATCHES_START: Timestamp = Timestamp::from_millis(1_767_450_600_000);
+/// How far apart simulated matches begin, in milliseconds.
+const MATCHES_APART_MS: i64 = 7 * 60_000;
+/// How far apart the seeds of one run's matches are.
+const SEEDS_APART: u64 = 1_000_003;
+
+/// Where messages come from. It can be opened again and gives the same ones.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// Recordings, merged by their time.
+    Files(Vec<PathBuf>),
+    /// Simulated matches.
+    Matches {
+        /// What they are drawn from.
+        seed: u64,
+        /// How many.
+        count: u32,
+    },
+}
+
+/// What a first reading found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scan {
+    /// Messages.
+    pub messages: u64,
+    /// Messages after which something is on sale.
+    pub moments: u64,
+    /// The first message's instant.
+    pub first: Timestamp,
+    /// The last message's instant.
+    pub last: Timestamp,
+}
+
+/// Messages in the order of their instants.
+pub type Messages = Box<dyn Iterator<Item = Result<Applied, Failure>> + Send>;
+
+impl Source {
+    /// The messages from the beginning.
+    ///
+    /// # Errors
+    /// When a file cannot be opened.
+    pub fn open(&self) -> Result<Messages, Failure> {
+        match self {
+            Self::Files(paths) => {
+                let inputs: Result<Vec<Input>, Failure> = paths.iter().map(input).collect();
+                let recording = Recording::open(inputs?);
+                Ok(Box::new(recording.map(|item| item.map_err(|error| unreadable(chain(&error))))))
+            }
+            Self::Matches { seed, count } => {
+                let matches = (0..*count).map(|number| {
+                    let start = MATCHES_START.plus_millis(i64::from(number) * MATCHES_APART_MS);
+                    Simulator::football(match_seed(*seed, number), start).peekable()
+                });
+                Ok(Box::new(Merged(matches.collect()).map(Ok)))
+            }
+        }
+    }
+
+    /// Reads everything once and counts it, before anything is changed.
+    ///
+    /// # Errors
+    /// A line that is no message, or nothing to play.
+    pub fn scan(&self) -> Result<Scan, Failure> {
+        let mut on_sale: BTreeMap<String, bool> = BTreeMap::new();
+        let mut scan: Option<Scan> = None;
+        for item in self.open()? {
+            let item = item?;
+            for market in item.changed {
+                on_sale.insert(market.key, market.status == SourceStatus::Open);
+            }
+            let scan = scan.get_or_insert(Scan { messages: 0, moments: 0, first: item.at, last: item.at });
+            scan.messages += 1;
+            scan.moments += u64::from(on_sale.values().any(|on_sale| *on_sale));
+            scan.last = item.at;
+        }
+        match scan {
+            Some(scan) if !on_sale.is_empty() => Ok(scan),
+            _ => Err(unreadable("there is no market in what was given")),
+        }
+    }
+}
+
+/// The seed of one of a run's matches.
+pub const fn match_seed(seed: u64, number: u32) -> u64 {
+    seed.wrapping_add((number as u64).wrapping_mul(SEEDS_APART))
+}
+
+fn input(path: &PathBuf) -> Result<Input, Failure> {
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(|error| unreadable(format!("{name} cannot be opened: {error}")))?;
+    Input::new(name, file).map_err(|error| unreadable(chain(&error)))
+}
+
+fn unreadable(cause: impl std::fmt::Display) -> Failure {
+    Failure::usage(
+        cause,
+        "give files of Betfair Exchange Stream messages, one JSON object a line, plain or .bz2",
+    )
+}
+
+/// Several matches as one stream.
+struct Merged(Vec<Peekable<Simulator>>);
+
+impl Iterator for Merged {
+    type Item = Applied;
+
+    fn next(&mut self) -> Option<Applied> {
+        let next = self.0.iter_mut().filter_map(|game| game.peek().map(|item| item.at).zip(Some(game)));
+        next.min_by_key(|(at, _)| *at).and_then(|(_, game)| game.next())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn simulated_matches_come_in_the_order_of_time_and_again_the_same() {
+        let source = Source::Matches { seed: 1, count: 3 };
+        let read = || source.open().unwrap().collect::<Result<Vec<Applied>, Failure>>().unwrap();
+        let items = read();
+        assert!(items.is_sorted_by_key(|item| item.at));
+        assert_eq!(items, read());
+        let scan = source.scan().unwrap();
+        assert_eq!(scan.messages as usize, items.len());
+        assert!(scan.moments > 0 && scan.moments < scan.messages);
+    }
+}

@@ -1,0 +1,137 @@
+-- Serves binaries from: 0.1.0
+-- Wallet and ledger. A cell is a fixed share of the players: cell = hash(user_id) mod wallet.house.cells.
+CREATE SCHEMA wallet;
+
+-- One row, written when the database is made: what holds for its whole life.
+CREATE TABLE wallet.house (
+    only_row   boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    cells      smallint NOT NULL CHECK (cells BETWEEN 1 AND 4096),
+    created_at timestamptz NOT NULL
+);
+
+CREATE TABLE wallet.accounts (
+    id               uuid NOT NULL,
+    cell             smallint NOT NULL CHECK (cell >= 0),
+    -- Null on the house's own accounts.
+    user_id          uuid,
+    -- The player account that a HOLD, BONUS or DEBT account belongs to; null on all others.
+    owner_account_id uuid,
+    kind             text NOT NULL CHECK (kind IN ('PLAYER', 'HOLD', 'HOUSE', 'PSP_CLEARING', 'FEES', 'BONUS', 'DEBT')),
+    currency         text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    status           text NOT NULL DEFAULT 'ACTIVE' CHECK (status IN ('ACTIVE', 'FROZEN', 'CLOSED')),
+    balance_cents    bigint NOT NULL DEFAULT 0,
+    -- The least balance; null where there is none (the house's accounts).
+    floor_cents      bigint,
+    -- Counts the entries of this account: the account_seq of its last one.
+    seq              bigint NOT NULL DEFAULT 0 CHECK (seq >= 0),
+    -- Pairs (fingerprint, milliseconds) of the bets of the last seconds: DUPLICATED_REQUEST is decided from them.
+    recent_bets      bigint[] NOT NULL DEFAULT '{}' CHECK (cardinality(recent_bets) % 2 = 0),
+    created_at       timestamptz NOT NULL,
+    CONSTRAINT accounts_pkey PRIMARY KEY (id, cell),
+    CONSTRAINT accounts_balance_not_below_floor CHECK (floor_cents IS NULL OR balance_cents >= floor_cents),
+    CONSTRAINT accounts_player_has_user CHECK ((user_id IS NOT NULL) = (kind IN ('PLAYER', 'HOLD', 'BONUS', 'DEBT'))),
+    CONSTRAINT accounts_owned_has_owner CHECK ((owner_account_id IS NOT NULL) = (kind IN ('HOLD', 'BONUS', 'DEBT'))),
+    CONSTRAINT accounts_owner_fkey FOREIGN KEY (owner_account_id, cell) REFERENCES wallet.accounts (id, cell)
+) WITH (fillfactor = 60);
+CREATE UNIQUE INDEX accounts_user_kind_currency_key ON wallet.accounts (user_id, kind, currency, cell) WHERE user_id IS NOT NULL;
+CREATE UNIQUE INDEX accounts_house_kind_currency_key ON wallet.accounts (cell, kind, currency) WHERE user_id IS NULL;
+CREATE UNIQUE INDEX accounts_owner_kind_key ON wallet.accounts (owner_account_id, kind, cell) WHERE owner_account_id IS NOT NULL;
+
+CREATE TABLE wallet.ledger_entries (
+    id            uuid NOT NULL,
+    cell          smallint NOT NULL,
+    account_id    uuid NOT NULL,
+    posting_id    uuid NOT NULL,
+    account_seq   bigint NOT NULL CHECK (account_seq > 0),
+    amount_cents  bigint NOT NULL CHECK (amount_cents <> 0),
+    currency      text NOT NULL,
+    balance_after bigint NOT NULL,
+    type          text NOT NULL CHECK (type IN ('HOLD', 'RELEASE', 'CREDIT', 'DEBIT', 'FEE')),
+    ref_type      text NOT NULL CHECK (ref_type IN ('BET', 'SETTLEMENT', 'DEPOSIT', 'WITHDRAWAL', 'ADJUSTMENT', 'TRANSFER', 'REVERSAL', 'CASHOUT', 'BONUS')),
+    ref_id        uuid NOT NULL,
+    created_at    timestamptz NOT NULL,
+    CONSTRAINT ledger_entries_pkey PRIMARY KEY (account_id, created_at, id, cell),
+    CONSTRAINT ledger_entries_account_fkey FOREIGN KEY (account_id, cell) REFERENCES wallet.accounts (id, cell)
+) PARTITION BY RANGE (created_at);
+CREATE INDEX ledger_entries_created_at_brin ON wallet.ledger_entries USING brin (created_at);
+INSERT INTO meta.partitioned VALUES ('wallet', 'ledger_entries', 'month', interval '35 days', false);
+
+CREATE TRIGGER ledger_entries_append_only BEFORE UPDATE OR DELETE ON wallet.ledger_entries
+    FOR EACH ROW EXECUTE FUNCTION meta.refuse_change();
+CREATE TRIGGER ledger_entries_not_truncated BEFORE TRUNCATE ON wallet.ledger_entries
+    FOR EACH STATEMENT EXECUTE FUNCTION meta.refuse_change();
+
+-- A posting is written by one statement, so that what a statement wrote is what must balance.
+CREATE FUNCTION wallet.refuse_unbalanced() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    broken record;
+BEGIN
+    SELECT posting_id, currency, sum(amount_cents) AS total INTO broken
+    FROM inserted GROUP BY posting_id, currency HAVING sum(amount_cents) <> 0 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'posting % does not balance: its entries in % sum to %',
+            broken.posting_id, broken.currency, broken.total
+            USING ERRCODE = 'check_violation', SCHEMA = 'wallet', TABLE = 'ledger_entries', CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER ledger_entries_balanced AFTER INSERT ON wallet.ledger_entries
+    REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_unbalanced();
+
+-- (account_id, key): one request, one effect, one answer; never expires.
+CREATE TABLE wallet.idempotency (
+    account_id   uuid NOT NULL,
+    key          text NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    cell         smallint NOT NULL,
+    request_hash bytea NOT NULL CHECK (length(request_hash) = 32),
+    -- The bet that the request placed. Null where it placed none.
+    bet_id       uuid,
+    -- The first answer. Null on an accepted bet, whose answer is its receipt, rendered from its frozen rows.
+    answer       jsonb,
+    created_at   timestamptz NOT NULL,
+    CONSTRAINT idempotency_pkey PRIMARY KEY (account_id, key, cell)
+);
+
+-- A claim may be answered or given back in the transaction that made it; from its commit on it is fixed.
+CREATE TRIGGER idempotency_fixed BEFORE UPDATE OR DELETE ON wallet.idempotency
+    FOR EACH ROW WHEN (OLD.xmin <> pg_current_xact_id()::xid) EXECUTE FUNCTION meta.refuse_change();
+CREATE TRIGGER idempotency_not_truncated BEFORE TRUNCATE ON wallet.idempotency
+    FOR EACH STATEMENT EXECUTE FUNCTION meta.refuse_change();
+
+-- The same for acts that have no player's account (open, suspend, settle): (actor, key).
+CREATE TABLE wallet.actor_idempotency (
+    actor        text NOT NULL CHECK (length(actor) BETWEEN 1 AND 255),
+    key          text NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    request_hash bytea NOT NULL CHECK (length(request_hash) = 32),
+    answer       jsonb,
+    created_at   timestamptz NOT NULL,
+    CONSTRAINT actor_idempotency_pkey PRIMARY KEY (actor, key)
+);
+CREATE TRIGGER actor_idempotency_fixed BEFORE UPDATE OR DELETE ON wallet.actor_idempotency
+    FOR EACH ROW WHEN (OLD.xmin <> pg_current_xact_id()::xid) EXECUTE FUNCTION meta.refuse_change();
+CREATE TRIGGER actor_idempotency_not_truncated BEFORE TRUNCATE ON wallet.actor_idempotency
+    FOR EACH STATEMENT EXECUTE FUNCTION meta.refuse_change();
+
+-- A posting is reversed at most once; a partitioned table cannot hold that.
+CREATE TABLE wallet.reversals (
+    posting_id   uuid NOT NULL,
+    reversed_by  uuid NOT NULL,
+    cell         smallint NOT NULL,
+    reason       text NOT NULL CHECK (length(reason) BETWEEN 1 AND 1000),
+    author       text NOT NULL CHECK (length(author) BETWEEN 1 AND 255),
+    created_at   timestamptz NOT NULL,
+    CONSTRAINT reversals_pkey PRIMARY KEY (posting_id, cell)
+);
+CREATE TRIGGER reversals_append_only BEFORE UPDATE OR DELETE ON wallet.reversals
+    FOR EACH ROW EXECUTE FUNCTION meta.refuse_change();
+CREATE TRIGGER reversals_not_truncated BEFORE TRUNCATE ON wallet.reversals
+    FOR EACH STATEMENT EXECUTE FUNCTION meta.refuse_change();
+
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA wallet FROM PUBLIC;
+GRANT USAGE ON SCHEMA wallet TO overround_app;
+GRANT SELECT ON wallet.house TO overround_app;
+GRANT SELECT, INSERT, UPDATE (status, balance_cents, seq, recent_bets) ON wallet.accounts TO overround_app;
+GRANT SELECT, INSERT ON wallet.ledger_entries, wallet.reversals TO overround_app;
+GRANT SELECT, INSERT, DELETE, UPDATE (bet_id, answer) ON wallet.idempotency TO overround_app;
+GRANT SELECT, INSERT, DELETE, UPDATE (answer) ON wallet.actor_idempotency TO overround_app;

@@ -1,0 +1,112 @@
+-- Serves binaries from: 0.1.0
+-- Market data: events, markets, outcomes, the fences that bets are checked against, every version sold.
+CREATE SCHEMA market;
+
+CREATE TABLE market.events (
+    id         uuid PRIMARY KEY,
+    producer   text NOT NULL CHECK (length(producer) BETWEEN 1 AND 100),
+    source_key text NOT NULL CHECK (length(source_key) BETWEEN 1 AND 200),
+    name       text NOT NULL CHECK (length(name) BETWEEN 1 AND 300),
+    sport      text NOT NULL CHECK (length(sport) BETWEEN 1 AND 100),
+    starts_at  timestamptz,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT events_source_key UNIQUE (producer, source_key)
+);
+CREATE INDEX events_list ON market.events (created_at DESC, id DESC);
+
+CREATE TABLE market.markets (
+    id                uuid PRIMARY KEY,
+    event_id          uuid NOT NULL REFERENCES market.events (id),
+    producer          text NOT NULL CHECK (length(producer) BETWEEN 1 AND 100),
+    source_key        text NOT NULL CHECK (length(source_key) BETWEEN 1 AND 200),
+    market_type       text NOT NULL CHECK (length(market_type) BETWEEN 1 AND 100),
+    name              text NOT NULL CHECK (length(name) BETWEEN 1 AND 300),
+    kind              text NOT NULL CHECK (kind IN ('ODDS', 'LINE')),
+    number_of_winners integer NOT NULL CHECK (number_of_winners >= 0),
+    tie_rule          text NOT NULL CHECK (tie_rule IN ('DEAD_HEAT', 'PUSH', 'DRAW_IS_AN_OUTCOME')),
+    rules_version     integer NOT NULL CHECK (rules_version > 0),
+    -- What the producer says, what a trader holds it at, and what follows from both and the prices.
+    source_status     text NOT NULL CHECK (source_status IN ('INACTIVE', 'OPEN', 'SUSPENDED', 'CLOSED')),
+    trader_status     text CHECK (trader_status IN ('SUSPENDED', 'CLOSED')),
+    status            text NOT NULL CHECK (status IN ('INACTIVE', 'OPEN', 'SUSPENDED', 'CLOSED', 'SETTLED', 'CANCELLED')),
+    in_play           boolean NOT NULL,
+    bet_delay_ms      bigint NOT NULL CHECK (bet_delay_ms >= 0),
+    cutoff_at         timestamptz,
+    -- The versions of the last snapshot: the row that every change of the market locks.
+    version           bigint NOT NULL CHECK (version >= 0),
+    status_version    bigint NOT NULL CHECK (status_version >= 0),
+    created_at        timestamptz NOT NULL,
+    CONSTRAINT markets_source_key UNIQUE (producer, source_key)
+);
+CREATE INDEX markets_list ON market.markets (created_at DESC, id DESC);
+CREATE INDEX markets_event_list ON market.markets (event_id, created_at DESC, id DESC);
+
+CREATE TABLE market.outcomes (
+    id            uuid PRIMARY KEY,
+    market_id     uuid NOT NULL REFERENCES market.markets (id),
+    source_key    text NOT NULL CHECK (length(source_key) BETWEEN 1 AND 200),
+    name          text NOT NULL CHECK (length(name) BETWEEN 1 AND 300),
+    -- The handicap or total in quarters; null outside line markets.
+    line_quarters integer,
+    pair          integer,
+    position      integer NOT NULL,
+    status        text NOT NULL CHECK (status IN ('ACTIVE', 'REMOVED')),
+    CONSTRAINT outcomes_source_key UNIQUE (market_id, source_key)
+);
+
+-- One row a cell and market: what a bet is checked against, FOR SHARE. Prices never change it.
+CREATE TABLE market.fences (
+    market_id      uuid NOT NULL REFERENCES market.markets (id),
+    cell           smallint NOT NULL CHECK (cell >= 0),
+    status         text NOT NULL CHECK (status IN ('INACTIVE', 'OPEN', 'SUSPENDED', 'CLOSED', 'SETTLED', 'CANCELLED')),
+    status_version bigint NOT NULL CHECK (status_version > 0),
+    CONSTRAINT fences_pkey PRIMARY KEY (market_id, cell)
+) WITH (fillfactor = 60);
+
+-- Every version that was ever on sale.
+CREATE TABLE market.price_versions (
+    market_id      uuid NOT NULL,
+    version        bigint NOT NULL CHECK (version > 0),
+    status_version bigint NOT NULL CHECK (status_version > 0),
+    status         text NOT NULL CHECK (status IN ('INACTIVE', 'OPEN', 'SUSPENDED', 'CLOSED', 'SETTLED', 'CANCELLED')),
+    in_play        boolean NOT NULL,
+    bet_delay_ms   bigint NOT NULL CHECK (bet_delay_ms >= 0),
+    -- {"<uuid>": {num, den, line_quarters?}} and [{outcome_id: "<uuid>", reason}]: the outcomes' UUIDs
+    -- as stored, not their ids on the wire, so that SQL can join them.
+    prices         jsonb NOT NULL CHECK (jsonb_typeof(prices) = 'object'),
+    suspensions    jsonb NOT NULL CHECK (jsonb_typeof(suspensions) = 'array'),
+    as_of          timestamptz NOT NULL,
+    producer       text NOT NULL CHECK (length(producer) BETWEEN 1 AND 100),
+    CONSTRAINT price_versions_pkey PRIMARY KEY (market_id, version, as_of)
+) PARTITION BY RANGE (as_of);
+INSERT INTO meta.partitioned VALUES ('market', 'price_versions', 'day', interval '3 days', false);
+CREATE TRIGGER price_versions_append_only BEFORE UPDATE OR DELETE ON market.price_versions
+    FOR EACH ROW EXECUTE FUNCTION meta.refuse_change();
+CREATE TRIGGER price_versions_not_truncated BEFORE TRUNCATE ON market.price_versions
+    FOR EACH STATEMENT EXECUTE FUNCTION meta.refuse_change();
+
+-- A market's result: one row a generation, the newest counts.
+CREATE TABLE market.results (
+    market_id  uuid NOT NULL REFERENCES market.markets (id),
+    generation integer NOT NULL CHECK (generation > 0),
+    -- {"<uuid>": the outcome's result}, by UUIDs as stored.
+    outcomes   jsonb NOT NULL CHECK (jsonb_typeof(outcomes) = 'object'),
+    certainty  smallint NOT NULL CHECK (certainty IN (1, 2)),
+    source     text NOT NULL CHECK (length(source) BETWEEN 1 AND 255),
+    reason     text CHECK (length(reason) <= 1000),
+    created_at timestamptz NOT NULL,
+    CONSTRAINT results_pkey PRIMARY KEY (market_id, generation)
+);
+CREATE TRIGGER results_append_only BEFORE UPDATE OR DELETE ON market.results
+    FOR EACH ROW EXECUTE FUNCTION meta.refuse_change();
+CREATE TRIGGER results_not_truncated BEFORE TRUNCATE ON market.results
+    FOR EACH STATEMENT EXECUTE FUNCTION meta.refuse_change();
+
+GRANT USAGE ON SCHEMA market TO overround_app;
+GRANT SELECT, INSERT, UPDATE (name, sport, starts_at) ON market.events TO overround_app;
+GRANT SELECT, INSERT,
+    UPDATE (name, number_of_winners, source_status, trader_status, status, in_play, bet_delay_ms, cutoff_at, version, status_version)
+    ON market.markets TO overround_app;
+GRANT SELECT, INSERT, UPDATE (name, line_quarters, pair, position, status) ON market.outcomes TO overround_app;
+GRANT SELECT, INSERT, UPDATE (status, status_version) ON market.fences TO overround_app;
+GRANT SELECT, INSERT ON market.price_versions, market.results TO overround_app;

@@ -1,0 +1,5 @@
+//! `betting`: bets, their legs, and what they were settled at.
+
+pub mod bets;
+pub mod legs;
+pub mod settlements;

@@ -1,0 +1,46 @@
+-- Each change and each event, told apart by type, aggregate and what else names the change: as many of the
+-- one as of the other, and one.
+WITH changes AS (
+    SELECT 'account.opened' AS type, id AS aggregate_id, '' AS detail FROM wallet.accounts WHERE kind = 'PLAYER'
+    UNION ALL
+    -- A posting has two entries or more; the player's is the one that its event is about.
+    SELECT CASE e.ref_type WHEN 'DEPOSIT' THEN 'wallet.credited' ELSE 'wallet.debited' END, e.account_id,
+           e.posting_id::text || ' ' || abs(e.amount_cents)
+    FROM wallet.ledger_entries e
+    JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell AND a.kind = 'PLAYER'
+    WHERE e.ref_type IN ('DEPOSIT', 'WITHDRAWAL')
+    UNION ALL
+    SELECT 'bet.placed', id, '' FROM betting.bets
+    UNION ALL
+    SELECT 'bet.settled', bet_id, generation || ' ' || return_cents FROM betting.settlements
+    UNION ALL
+    SELECT 'odds.updated', market_id, version::text FROM market.price_versions
+    UNION ALL
+    SELECT 'market.settled', market_id, generation::text FROM market.results
+), told AS (
+    SELECT type, aggregate_id, CASE type
+        WHEN 'account.opened' THEN ''
+        WHEN 'wallet.credited' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
+        WHEN 'wallet.debited' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
+        WHEN 'bet.placed' THEN ''
+        WHEN 'bet.settled' THEN concat(payload ->> 'generation', ' ', payload ->> 'return_cents')
+        WHEN 'odds.updated' THEN aggregate_version::text
+        ELSE coalesce(payload ->> 'generation', '')
+        END AS detail
+    FROM events.outbox
+    WHERE type IN ('account.opened', 'wallet.credited', 'wallet.debited', 'bet.placed', 'bet.settled', 'odds.updated', 'market.settled')
+), pairs AS MATERIALIZED (
+    SELECT type, aggregate_id, detail, sum(change) AS changes, sum(event) AS events
+    FROM (
+        SELECT type, aggregate_id, detail, 1 AS change, 0 AS event FROM changes
+        UNION ALL
+        SELECT type, aggregate_id, detail, 0, 1 FROM told
+    ) both_sides
+    GROUP BY type, aggregate_id, detail
+), broken AS (
+    SELECT format('%s of %s%s: %s changes, %s events', type, aggregate_id, CASE detail WHEN '' THEN '' ELSE ' (' || detail || ')' END, changes, events) AS sample
+    FROM pairs WHERE changes <> 1 OR events <> 1
+)
+SELECT (SELECT count(*) FROM pairs) AS examined,
+       (SELECT count(*) FROM broken) AS violations,
+       ARRAY(SELECT sample FROM broken ORDER BY sample LIMIT 5) AS samples

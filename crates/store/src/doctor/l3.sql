@@ -1,0 +1,12 @@
+-- Each account of a player: its balance against its floor. Only a debt may have none.
+WITH accounts AS MATERIALIZED (
+    SELECT id, kind, balance_cents, CASE kind WHEN 'DEBT' THEN floor_cents ELSE coalesce(floor_cents, 0) END AS least
+    FROM wallet.accounts
+    WHERE kind IN ('PLAYER', 'HOLD', 'BONUS', 'DEBT')
+), broken AS (
+    SELECT format('account %s (%s): its balance is %s, its floor %s', id, kind, balance_cents, least) AS sample
+    FROM accounts WHERE balance_cents < least
+)
+SELECT (SELECT count(*) FROM accounts) AS examined,
+       (SELECT count(*) FROM broken) AS violations,
+       ARRAY(SELECT sample FROM broken ORDER BY sample LIMIT 5) AS samples

@@ -1,0 +1,73 @@
+//! What can go wrong with PostgreSQL, as its callers need to tell it apart.
+
+/// An error of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The server cannot be reached, is full or is shutting down; the same again may succeed.
+    #[error("PostgreSQL is away")]
+    Unavailable(#[source] sqlx::Error),
+    /// A constraint refused the write; the field is the constraint's name.
+    #[error("the constraint {0} refused the write")]
+    Constraint(String),
+    /// Concurrent transactions got in each other's way (40001, 40P01): the same again may succeed.
+    #[error("concurrent transactions got in each other's way")]
+    Serialization(#[source] sqlx::Error),
+    /// A stored row cannot be read back: the data is not what the schema promises.
+    #[error("{table} has a row that cannot be read: column {column}, key {key}: {detail}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        key: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The schema and this binary do not fit, or the connection's settings do not; what to do about it.
+    #[error("{0}")]
+    Schema(String),
+    /// Anything else from the database.
+    #[error("PostgreSQL refused a statement")]
+    Database(#[source] sqlx::Error),
+}
+
+impl Error {
+    /// An inconsistent row.
+    pub fn inconsistent(
+        table: &'static str,
+        column: &'static str,
+        key: impl ToString,
+        detail: impl ToString,
+    ) -> Self {
+        Self::Inconsistent { table, column, key: key.to_string(), detail: detail.to_string() }
+    }
+
+    /// Whether the same transaction may be run again in full.
+    pub const fn may_run_again(&self) -> bool {
+        matches!(self, Self::Serialization(_))
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error as E;
+        match &error {
+            E::Io(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => return Self::Unavailable(error),
+            E::Database(database) => {
+                let code = database.code().unwrap_or_default();
+                match code.as_ref() {
+                    "40001" | "40P01" => return Self::Serialization(error),
+                    "57P01" | "57P02" | "57P03" | "53300" => return Self::Unavailable(error),
+                    _ if code.starts_with("08") => return Self::Unavailable(error),
+                    _ => {}
+                }
+                if let Some(name) = database.constraint() {
+                    return Self::Constraint(name.to_owned());
+                }
+            }
+            _ => {}
+        }
+        Self::Database(error)
+    }
+}

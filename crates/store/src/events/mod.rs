@@ -1,0 +1,41 @@
+//! `events.outbox`: each change's event, written in the change's own transaction.
+
+use crate::{Error, Tx};
+use overround_domain::events::DomainEvent;
+
+/// Appends events with one INSERT. A trigger stamps each with its transaction's id.
+///
+/// # Errors
+/// The database's.
+pub async fn append(tx: &mut Tx, events: &[DomainEvent]) -> Result<(), Error> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let cells: Vec<Option<i16>> = events.iter().map(|event| event.cell.map(|cell| cell.get())).collect();
+    let ids: Vec<_> = events.iter().map(|event| event.id.uuid()).collect();
+    let types: Vec<_> = events.iter().map(|event| event.event_type.as_str()).collect();
+    let aggregates: Vec<_> = events.iter().map(|event| event.event_type.aggregate_type()).collect();
+    let aggregate_ids: Vec<_> = events.iter().map(|event| event.aggregate_id).collect();
+    let versions: Vec<_> = events.iter().map(|event| event.aggregate_version).collect();
+    let payloads: Vec<_> = events.iter().map(|event| event.payload.clone()).collect();
+    let traces: Vec<_> = events.iter().map(|event| event.trace_id.as_deref()).collect();
+    let times: Vec<_> = events.iter().map(|event| event.created_at.to_datetime()).collect();
+    sqlx::query(
+        "INSERT INTO events.outbox \
+         (cell, event_id, type, aggregate_type, aggregate_id, aggregate_version, payload, trace_id, created_at) \
+         SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], \
+         $7::jsonb[], $8::text[], $9::timestamptz[])",
+    )
+    .bind(cells)
+    .bind(ids)
+    .bind(types)
+    .bind(aggregates)
+    .bind(aggregate_ids)
+    .bind(versions)
+    .bind(payloads)
+    .bind(traces)
+    .bind(times)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

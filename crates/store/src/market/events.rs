@@ -1,0 +1,159 @@
+//! `market.events`.
+
+use crate::{Error, Tx, keyset};
+use chrono::{DateTime, Utc};
+use overround_domain::ids::EventId;
+use overround_domain::time::Timestamp;
+use sqlx::{FromRow, PgExecutor};
+use uuid::Uuid;
+
+/// A sporting event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRow {
+    /// Its id.
+    pub id: EventId,
+    /// Who supplies it.
+    pub producer: String,
+    /// The producer's own id of it.
+    pub source_key: String,
+    /// A name a person can read.
+    pub name: String,
+    /// A lower-case word: `tennis`, `football`...
+    pub sport: String,
+    /// The scheduled start.
+    pub starts_at: Option<Timestamp>,
+    /// When it became known.
+    pub created_at: Timestamp,
+}
+
+#[derive(FromRow)]
+struct Read {
+    id: Uuid,
+    producer: String,
+    source_key: String,
+    name: String,
+    sport: String,
+    starts_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+}
+
+impl From<Read> for EventRow {
+    fn from(row: Read) -> Self {
+        Self {
+            id: EventId::from_uuid(row.id),
+            producer: row.producer,
+            source_key: row.source_key,
+            name: row.name,
+            sport: row.sport,
+            starts_at: row.starts_at.map(Timestamp::from),
+            created_at: row.created_at.into(),
+        }
+    }
+}
+
+/// Inserts those events whose (producer, source key) is not known yet. Keys are inserted in their
+/// order, so that two that do so at once wait for each other instead of standing in each other's way.
+///
+/// # Errors
+/// The database's.
+pub async fn insert_missing(tx: &mut Tx, events: &[EventRow]) -> Result<(), Error> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO market.events (id, producer, source_key, name, sport, starts_at, created_at) \
+         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], \
+                $7::timestamptz[]) AS n (id, producer, source_key, name, sport, starts_at, created_at) \
+         ORDER BY n.producer, n.source_key ON CONFLICT (producer, source_key) DO NOTHING",
+    )
+    .bind(events.iter().map(|row| row.id.uuid()).collect::<Vec<_>>())
+    .bind(events.iter().map(|row| row.producer.as_str()).collect::<Vec<_>>())
+    .bind(events.iter().map(|row| row.source_key.as_str()).collect::<Vec<_>>())
+    .bind(events.iter().map(|row| row.name.as_str()).collect::<Vec<_>>())
+    .bind(events.iter().map(|row| row.sport.as_str()).collect::<Vec<_>>())
+    .bind(events.iter().map(|row| row.starts_at.map(Timestamp::to_datetime)).collect::<Vec<_>>())
+    .bind(events.iter().map(|row| row.created_at.to_datetime()).collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// A producer's events of those source keys.
+///
+/// # Errors
+/// The database's.
+pub async fn of_producer(
+    executor: impl PgExecutor<'_>,
+    producer: &str,
+    source_keys: &[String],
+) -> Result<Vec<EventRow>, Error> {
+    let rows: Vec<Read> = sqlx::query_as(
+        "SELECT id, producer, source_key, name, sport, starts_at, created_at FROM market.events \
+         WHERE producer = $1 AND source_key = any($2)",
+    )
+    .bind(producer)
+    .bind(source_keys)
+    .fetch_all(executor)
+    .await?;
+    Ok(rows.into_iter().map(EventRow::from).collect())
+}
+
+/// Writes name, sport and start of events that exist.
+///
+/// # Errors
+/// The database's.
+pub async fn update(tx: &mut Tx, events: &[EventRow]) -> Result<(), Error> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "WITH c AS (SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) \
+                    AS c (id, name, sport, starts_at)), \
+              locked AS (SELECT e.id FROM market.events e WHERE e.id = any($1) ORDER BY e.id FOR NO KEY UPDATE) \
+         UPDATE market.events e SET name = c.name, sport = c.sport, starts_at = c.starts_at \
+         FROM c JOIN locked USING (id) WHERE e.id = c.id",
+    )
+    .bind(events.iter().map(|row| row.id.uuid()).collect::<Vec<_>>())
+    .bind(events.iter().map(|row| row.name.as_str()).collect::<Vec<_>>())
+    .bind(events.iter().map(|row| row.sport.as_str()).collect::<Vec<_>>())
+    .bind(events.iter().map(|row| row.starts_at.map(Timestamp::to_datetime)).collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// One event.
+///
+/// # Errors
+/// The database's.
+pub async fn find(executor: impl PgExecutor<'_>, id: EventId) -> Result<Option<EventRow>, Error> {
+    let row: Option<Read> = sqlx::query_as(
+        "SELECT id, producer, source_key, name, sport, starts_at, created_at FROM market.events WHERE id = $1",
+    )
+    .bind(id.uuid())
+    .fetch_optional(executor)
+    .await?;
+    Ok(row.map(EventRow::from))
+}
+
+/// The newest events that are older than `after`, at most `limit`.
+///
+/// # Errors
+/// The database's.
+pub async fn list(
+    executor: impl PgExecutor<'_>,
+    after: Option<(Timestamp, Uuid)>,
+    limit: i64,
+) -> Result<Vec<EventRow>, Error> {
+    let (before_at, before_id) = keyset::bound(after);
+    let rows: Vec<Read> = sqlx::query_as(
+        "SELECT id, producer, source_key, name, sport, starts_at, created_at FROM market.events \
+         WHERE (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3",
+    )
+    .bind(before_at)
+    .bind(before_id)
+    .bind(limit)
+    .fetch_all(executor)
+    .await?;
+    Ok(rows.into_iter().map(EventRow::from).collect())
+}

@@ -1,0 +1,304 @@
+//! `market.markets`: the row that every change of a market locks.
+
+use crate::{Error, Tx, keyset};
+use chrono::{DateTime, Utc};
+use overround_domain::ids::{EventId, MarketId};
+use overround_domain::markets::{MarketKind, MarketStatus, SourceStatus, TieRule};
+use overround_domain::time::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgExecutor};
+use uuid::Uuid;
+
+const TABLE: &str = "market.markets";
+
+/// A market.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarketRow {
+    /// Its id.
+    pub id: MarketId,
+    /// Its event.
+    pub event_id: EventId,
+    /// Who supplies it.
+    pub producer: String,
+    /// The producer's own id of it.
+    pub source_key: String,
+    /// The producer's type, such as `MATCH_ODDS`.
+    pub market_type: String,
+    /// A name a person can read.
+    pub name: String,
+    /// How outcomes stand to each other.
+    pub kind: MarketKind,
+    /// How many outcomes win; 0 on line markets.
+    pub number_of_winners: i32,
+    /// What happens on a tie.
+    pub tie_rule: TieRule,
+    /// The betting rules it is sold under.
+    pub rules_version: i32,
+    /// What the producer says.
+    pub source_status: SourceStatus,
+    /// What a trader holds it at: SUSPENDED, CLOSED, or none.
+    pub trader_status: Option<MarketStatus>,
+    /// What follows from both, the prices and the result.
+    pub status: MarketStatus,
+    /// Whether the event is running.
+    pub in_play: bool,
+    /// How long a bet would be held in play, in milliseconds.
+    pub bet_delay_ms: i64,
+    /// No bet is taken from this instant on.
+    pub cutoff_at: Option<Timestamp>,
+    /// The version of the last snapshot; 0 before the first.
+    pub version: i64,
+    /// Counts changes of status, line and runners; 0 before the first snapshot.
+    pub status_version: i64,
+    /// When it became known.
+    pub created_at: Timestamp,
+}
+
+/// Which markets to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MarketFilter {
+    /// Only those of this event.
+    pub event_id: Option<EventId>,
+    /// Only those of this status.
+    pub status: Option<MarketStatus>,
+}
+
+#[derive(FromRow)]
+struct Read {
+    id: Uuid,
+    event_id: Uuid,
+    producer: String,
+    source_key: String,
+    market_type: String,
+    name: String,
+    kind: String,
+    number_of_winners: i32,
+    tie_rule: String,
+    rules_version: i32,
+    source_status: String,
+    trader_status: Option<String>,
+    status: String,
+    in_play: bool,
+    bet_delay_ms: i64,
+    cutoff_at: Option<DateTime<Utc>>,
+    version: i64,
+    status_version: i64,
+    created_at: DateTime<Utc>,
+}
+
+impl TryFrom<Read> for MarketRow {
+    type Error = Error;
+    fn try_from(row: Read) -> Result<Self, Error> {
+        let id = MarketId::from_uuid(row.id);
+        let bad = |column, value: &str| Error::inconsistent(TABLE, column, row.id, format!("{value:?}"));
+        Ok(Self {
+            id,
+            event_id: EventId::from_uuid(row.event_id),
+            kind: row.kind.parse().map_err(|_| bad("kind", &row.kind))?,
+            tie_rule: row.tie_rule.parse().map_err(|_| bad("tie_rule", &row.tie_rule))?,
+            source_status: row.source_status.parse().map_err(|_| bad("source_status", &row.source_status))?,
+            trader_status: match &row.trader_status {
+                Some(status) => Some(status.parse().map_err(|_| bad("trader_status", status))?),
+                None => None,
+            },
+            status: row.status.parse().map_err(|_| bad("status", &row.status))?,
+            producer: row.producer,
+            source_key: row.source_key,
+            market_type: row.market_type,
+            name: row.name,
+            number_of_winners: row.number_of_winners,
+            rules_version: row.rules_version,
+            in_play: row.in_play,
+            bet_delay_ms: row.bet_delay_ms,
+            cutoff_at: row.cutoff_at.map(Timestamp::from),
+            version: row.version,
+            status_version: row.status_version,
+            created_at: row.created_at.into(),
+        })
+    }
+}
+
+fn rows_of(rows: &[PgRow]) -> Result<Vec<MarketRow>, Error> {
+    rows.iter().map(|row| MarketRow::try_from(Read::from_row(row)?)).collect()
+}
+
+/// The columns of a [`MarketRow`], for the statements of this file.
+macro_rules! select_markets {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, event_id, producer, source_key, market_type, name, kind, number_of_winners, tie_rule, \
+             rules_version, source_status, trader_status, status, in_play, bet_delay_ms, cutoff_at, version, \
+             status_version, created_at FROM market.markets ",
+            $rest
+        )
+    };
+}
+
+/// Inserts those markets whose (producer, source key) is not known yet, in the order of their keys.
+///
+/// # Errors
+/// The database's.
+pub async fn insert_missing(tx: &mut Tx, markets: &[MarketRow]) -> Result<(), Error> {
+    if markets.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO market.markets (id, event_id, producer, source_key, market_type, name, kind, \
+                number_of_winners, tie_rule, rules_version, source_status, status, in_play, bet_delay_ms, \
+                cutoff_at, version, status_version, created_at) \
+         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], \
+                $8::integer[], $9::text[], $10::integer[], $11::text[], $12::text[], $13::boolean[], $14::bigint[], \
+                $15::timestamptz[], $16::bigint[], $17::bigint[], $18::timestamptz[]) \
+                AS n (id, event_id, producer, source_key, market_type, name, kind, number_of_winners, tie_rule, \
+                      rules_version, source_status, status, in_play, bet_delay_ms, cutoff_at, version, \
+                      status_version, created_at) \
+         ORDER BY n.producer, n.source_key ON CONFLICT (producer, source_key) DO NOTHING",
+    )
+    .bind(markets.iter().map(|row| row.id.uuid()).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.event_id.uuid()).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.producer.as_str()).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.source_key.as_str()).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.market_type.as_str()).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.name.as_str()).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.kind.as_str()).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.number_of_winners).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.tie_rule.as_str()).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.rules_version).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.source_status.as_str()).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.status.as_str()).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.in_play).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.bet_delay_ms).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.cutoff_at.map(Timestamp::to_datetime)).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.version).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.status_version).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.created_at.to_datetime()).collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Locks a producer's markets of those source keys against every other change, in the order of ids.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn lock_of_producer(
+    tx: &mut Tx,
+    producer: &str,
+    source_keys: &[String],
+) -> Result<Vec<MarketRow>, Error> {
+    let rows = sqlx::query(select_markets!(
+        "WHERE producer = $1 AND source_key = any($2) ORDER BY id FOR NO KEY UPDATE"
+    ))
+    .bind(producer)
+    .bind(source_keys)
+    .fetch_all(&mut **tx)
+    .await?;
+    rows_of(&rows)
+}
+
+/// Locks one market against every other change.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn lock(tx: &mut Tx, id: MarketId) -> Result<Option<MarketRow>, Error> {
+    let rows = sqlx::query(select_markets!("WHERE id = $1 FOR NO KEY UPDATE"))
+        .bind(id.uuid())
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(rows_of(&rows)?.pop())
+}
+
+/// Writes all of these markets that may change: type, kind, tie rule and rules version are frozen.
+/// The caller has locked them.
+///
+/// # Errors
+/// The database's.
+pub async fn update(tx: &mut Tx, markets: &[MarketRow]) -> Result<(), Error> {
+    if markets.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE market.markets m SET name = c.name, number_of_winners = c.number_of_winners, \
+                source_status = c.source_status, trader_status = c.trader_status, status = c.status, \
+                in_play = c.in_play, bet_delay_ms = c.bet_delay_ms, version = c.version, \
+                status_version = c.status_version \
+         FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::boolean[], \
+                $8::bigint[], $9::bigint[], $10::bigint[]) \
+                AS c (id, name, number_of_winners, source_status, trader_status, status, in_play, bet_delay_ms, \
+                      version, status_version) \
+         WHERE m.id = c.id",
+    )
+    .bind(markets.iter().map(|row| row.id.uuid()).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.name.as_str()).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.number_of_winners).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.source_status.as_str()).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.trader_status.map(MarketStatus::as_str)).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.status.as_str()).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.in_play).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.bet_delay_ms).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.version).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.status_version).collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The markets of those ids that exist, in no order.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn load(executor: impl PgExecutor<'_>, ids: &[MarketId]) -> Result<Vec<MarketRow>, Error> {
+    let rows = sqlx::query(select_markets!("WHERE id = any($1)"))
+        .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+        .fetch_all(executor)
+        .await?;
+    rows_of(&rows)
+}
+
+/// A producer's markets that are not over: what is renewed while the producer is alive.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn on_sale(executor: impl PgExecutor<'_>, producer: &str) -> Result<Vec<MarketRow>, Error> {
+    let rows = sqlx::query(select_markets!(
+        "WHERE producer = $1 AND status IN ('INACTIVE', 'OPEN', 'SUSPENDED') ORDER BY id"
+    ))
+    .bind(producer)
+    .fetch_all(executor)
+    .await?;
+    rows_of(&rows)
+}
+
+/// The newest markets that are older than `after`, at most `limit`.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn list(
+    executor: impl PgExecutor<'_>,
+    filter: MarketFilter,
+    after: Option<(Timestamp, Uuid)>,
+    limit: i64,
+) -> Result<Vec<MarketRow>, Error> {
+    let (before_at, before_id) = keyset::bound(after);
+    // Two statements rather than one with an optional event, so that each has its own index.
+    let query = match filter.event_id {
+        Some(event) => sqlx::query(select_markets!(
+            "WHERE (created_at, id) < ($1, $2) AND ($3::text IS NULL OR status = $3) AND event_id = $5 \
+             ORDER BY created_at DESC, id DESC LIMIT $4"
+        ))
+        .bind(before_at)
+        .bind(before_id)
+        .bind(filter.status.map(MarketStatus::as_str))
+        .bind(limit)
+        .bind(event.uuid()),
+        None => sqlx::query(select_markets!(
+            "WHERE (created_at, id) < ($1, $2) AND ($3::text IS NULL OR status = $3) \
+             ORDER BY created_at DESC, id DESC LIMIT $4"
+        ))
+        .bind(before_at)
+        .bind(before_id)
+        .bind(filter.status.map(MarketStatus::as_str))
+        .bind(limit),
+    };
+    rows_of(&query.fetch_all(executor).await?)
+}

@@ -1,0 +1,99 @@
+//! Transactions: begun in one place, run to their end, run again when concurrency undid them.
+
+use crate::Error;
+use backon::{ExponentialBuilder, Retryable};
+use sqlx::{PgPool, Postgres};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An open transaction.
+pub type Tx = sqlx::Transaction<'static, Postgres>;
+
+/// What a transaction's work returns.
+pub type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 't>>;
+
+/// The isolation a transaction needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// For all that moves money.
+    Serializable,
+    /// For work that locks the one row it changes.
+    ReadCommitted,
+}
+
+impl Isolation {
+    const fn begin(self) -> &'static str {
+        match self {
+            Self::Serializable => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+            Self::ReadCommitted => "BEGIN ISOLATION LEVEL READ COMMITTED",
+        }
+    }
+}
+
+/// How often a transaction that concurrency undid is run again before its error is passed on.
+const RUNS_AGAIN_MAX: usize = 12;
+
+/// The application's PostgreSQL.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: PgPool,
+}
+
+impl Store {
+    /// The store over a pool of the application's role.
+    pub const fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// The pool, for single reads outside any transaction.
+    pub const fn read(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Whether the server answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Runs `work` in one transaction and commits it. What fails on 40001 or 40P01 runs again in
+    /// full, a bounded number of times with jitter. The transaction lives in a task of its own, so a
+    /// caller that goes away never leaves it half done.
+    ///
+    /// # Errors
+    /// The work's own, or the database's when the commit fails; nothing was written then.
+    pub async fn run<T, F>(&self, name: &'static str, isolation: Isolation, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> Work<'t, T> + Send + Sync + 'static,
+    {
+        let pool = self.pool.clone();
+        let work = Arc::new(work);
+        let runs = async move {
+            let once = || async {
+                let mut tx = pool.begin_with(isolation.begin()).await?;
+                let value = work(&mut tx).await?;
+                tx.commit().await?;
+                Ok(value)
+            };
+            once.retry(
+                ExponentialBuilder::default()
+                    .with_min_delay(Duration::from_millis(2))
+                    .with_max_delay(Duration::from_millis(200))
+                    .with_max_times(RUNS_AGAIN_MAX)
+                    .with_jitter(),
+            )
+            .when(Error::may_run_again)
+            .notify(|_, _| metrics::counter!("overround_tx_runs_again_total", "tx" => name).increment(1))
+            .await
+        };
+        match tokio::spawn(runs).await {
+            Ok(result) => result,
+            Err(join) => Err(Error::Unavailable(sqlx::Error::Io(std::io::Error::other(join)))),
+        }
+    }
+}

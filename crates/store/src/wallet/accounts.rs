@@ -1,0 +1,250 @@
+//! `wallet.accounts`.
+
+use crate::{Error, Tx};
+use overround_domain::betting::RecentBet;
+use overround_domain::ids::{AccountId, UserId};
+use overround_domain::money::{Cents, Currency};
+use overround_domain::time::Timestamp;
+use overround_domain::wallet::{Account, Cell};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgExecutor, Row};
+use uuid::Uuid;
+
+const TABLE: &str = "wallet.accounts";
+const COLUMNS: &str =
+    "id, cell, user_id, owner_account_id, kind, currency, status, balance_cents, floor_cents, seq";
+
+/// An account as a money transaction loads it.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The account.
+    pub account: Account,
+    /// The bets of its last seconds.
+    pub recent_bets: Vec<RecentBet>,
+}
+
+#[derive(FromRow)]
+struct AccountRow {
+    id: Uuid,
+    cell: i16,
+    user_id: Option<Uuid>,
+    owner_account_id: Option<Uuid>,
+    kind: String,
+    currency: String,
+    status: String,
+    balance_cents: i64,
+    floor_cents: Option<i64>,
+    seq: i64,
+}
+
+impl TryFrom<AccountRow> for Account {
+    type Error = Error;
+    fn try_from(row: AccountRow) -> Result<Self, Error> {
+        let bad = |column, detail: String| Error::inconsistent(TABLE, column, row.id, detail);
+        Ok(Self {
+            id: AccountId::from_uuid(row.id),
+            cell: Cell::from_i16(row.cell).ok_or_else(|| bad("cell", row.cell.to_string()))?,
+            user_id: row.user_id.map(UserId::from_uuid),
+            owner_account_id: row.owner_account_id.map(AccountId::from_uuid),
+            kind: row.kind.parse().map_err(|_| bad("kind", row.kind.clone()))?,
+            currency: row.currency.parse().map_err(|_| bad("currency", row.currency.clone()))?,
+            status: row.status.parse().map_err(|_| bad("status", row.status.clone()))?,
+            balance: Cents::new(row.balance_cents),
+            floor: row.floor_cents.map(Cents::new),
+            seq: row.seq,
+        })
+    }
+}
+
+fn loaded(row: &PgRow) -> Result<Loaded, Error> {
+    let account = Account::try_from(AccountRow::from_row(row)?)?;
+    let numbers: Vec<i64> = row.try_get("recent_bets")?;
+    let recent_bets = numbers
+        .chunks_exact(2)
+        .filter_map(|pair| match pair {
+            [fingerprint, at] => {
+                Some(RecentBet { fingerprint: *fingerprint, at: Timestamp::from_millis(*at) })
+            }
+            _ => None,
+        })
+        .collect();
+    Ok(Loaded { account, recent_bets })
+}
+
+/// The accounts that a batch of commands touches: the players' own, those they own (hold, debt...),
+/// and the house's of their cells.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn load(tx: &mut Tx, players: &[AccountId], cells: &[Cell]) -> Result<Vec<Loaded>, Error> {
+    let ids: Vec<Uuid> = players.iter().map(|id| id.uuid()).collect();
+    let cells: Vec<i16> = cells.iter().map(|cell| cell.get()).collect();
+    let rows = sqlx::query(
+        "SELECT id, cell, user_id, owner_account_id, kind, currency, status, balance_cents, floor_cents, seq, \
+                recent_bets FROM wallet.accounts WHERE id = any($1) AND cell = any($2) \
+         UNION ALL \
+         SELECT id, cell, user_id, owner_account_id, kind, currency, status, balance_cents, floor_cents, seq, \
+                recent_bets FROM wallet.accounts WHERE owner_account_id = any($1) AND cell = any($2) \
+         UNION ALL \
+         SELECT id, cell, user_id, owner_account_id, kind, currency, status, balance_cents, floor_cents, seq, \
+                recent_bets FROM wallet.accounts WHERE user_id IS NULL AND cell = any($2)",
+    )
+    .bind(ids)
+    .bind(cells)
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.iter().map(loaded).collect()
+}
+
+/// Writes what postings changed: balance and sequence, and the recent bets where they are given.
+///
+/// # Errors
+/// The database's; [`Error::Constraint`] when a balance would fall below its floor.
+pub async fn update(tx: &mut Tx, changed: &[(Account, Option<Vec<RecentBet>>)]) -> Result<(), Error> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let recent = |bets: &Vec<RecentBet>| {
+        let numbers: Vec<String> =
+            bets.iter().flat_map(|bet| [bet.fingerprint, bet.at.millis()]).map(|n| n.to_string()).collect();
+        format!("{{{}}}", numbers.join(","))
+    };
+    sqlx::query(
+        "UPDATE wallet.accounts a SET balance_cents = c.balance_cents, seq = c.seq, \
+                recent_bets = coalesce(c.recent_bets::bigint[], a.recent_bets) \
+         FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bigint[], $5::text[]) \
+              AS c (id, cell, balance_cents, seq, recent_bets) \
+         WHERE a.id = c.id AND a.cell = c.cell AND a.cell = any($2)",
+    )
+    .bind(changed.iter().map(|(account, _)| account.id.uuid()).collect::<Vec<_>>())
+    .bind(changed.iter().map(|(account, _)| account.cell.get()).collect::<Vec<_>>())
+    .bind(changed.iter().map(|(account, _)| account.balance.get()).collect::<Vec<_>>())
+    .bind(changed.iter().map(|(account, _)| account.seq).collect::<Vec<_>>())
+    .bind(changed.iter().map(|(_, bets)| bets.as_ref().map(recent)).collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Opens accounts with a balance of zero. The house's own of a cell, kind and currency that stand
+/// already are left as they are.
+///
+/// # Errors
+/// [`Error::Constraint`] `accounts_user_kind_currency_key` when a user has such an account.
+pub async fn open(tx: &mut Tx, accounts: &[Account], now: Timestamp) -> Result<(), Error> {
+    for account in accounts {
+        let statement = if account.user_id.is_none() {
+            "INSERT INTO wallet.accounts \
+             (id, cell, user_id, owner_account_id, kind, currency, status, floor_cents, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"
+        } else {
+            "INSERT INTO wallet.accounts \
+             (id, cell, user_id, owner_account_id, kind, currency, status, floor_cents, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        };
+        sqlx::query(statement)
+            .bind(account.id.uuid())
+            .bind(account.cell.get())
+            .bind(account.user_id.map(UserId::uuid))
+            .bind(account.owner_account_id.map(AccountId::uuid))
+            .bind(account.kind.as_str())
+            .bind(account.currency.as_str())
+            .bind(account.status.as_str())
+            .bind(account.floor.map(Cents::get))
+            .bind(now.to_datetime())
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// What never changes about an account.
+#[derive(Debug, Clone, Copy)]
+pub struct Fixed {
+    /// Its cell.
+    pub cell: Cell,
+    /// Its currency.
+    pub currency: Currency,
+}
+
+/// The fixed facts and the owner of a player's account.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn find_player(
+    executor: impl PgExecutor<'_>,
+    id: AccountId,
+) -> Result<Option<(Fixed, UserId)>, Error> {
+    // The cell is what is looked for, so this one read of the table names none.
+    let row: Option<(i16, String, Uuid)> = sqlx::query_as(
+        "SELECT cell, currency, user_id FROM wallet.accounts WHERE id = $1 AND kind = 'PLAYER'",
+    )
+    .bind(id.uuid())
+    .fetch_optional(executor)
+    .await?;
+    let Some((cell, currency, user)) = row else { return Ok(None) };
+    let cell = Cell::from_i16(cell).ok_or_else(|| Error::inconsistent(TABLE, "cell", id, cell))?;
+    let currency = currency.parse().map_err(|_| Error::inconsistent(TABLE, "currency", id, currency))?;
+    Ok(Some((Fixed { cell, currency }, UserId::from_uuid(user))))
+}
+
+/// A player's account with what its hold account holds.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// The player's account.
+    pub account: Account,
+    /// The balance of its hold account.
+    pub held: Cents,
+    /// When it was opened.
+    pub created_at: Timestamp,
+}
+
+/// The player accounts of one user, of all currencies, oldest first.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn of_user(
+    executor: impl PgExecutor<'_>,
+    user_id: UserId,
+    cell: Cell,
+) -> Result<Vec<Summary>, Error> {
+    summaries(executor, "p.user_id = $1", user_id.uuid(), cell).await
+}
+
+/// One player's account.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn summary(
+    executor: impl PgExecutor<'_>,
+    id: AccountId,
+    cell: Cell,
+) -> Result<Option<Summary>, Error> {
+    Ok(summaries(executor, "p.id = $1", id.uuid(), cell).await?.into_iter().next())
+}
+
+async fn summaries(
+    executor: impl PgExecutor<'_>,
+    condition: &'static str,
+    id: Uuid,
+    cell: Cell,
+) -> Result<Vec<Summary>, Error> {
+    let columns = COLUMNS.split(", ").map(|column| format!("p.{column}")).collect::<Vec<_>>().join(", ");
+    // Only constants of this file are put together here.
+    let statement = sqlx::AssertSqlSafe(format!(
+        "SELECT {columns}, p.created_at, h.balance_cents AS held_cents \
+         FROM wallet.accounts p JOIN wallet.accounts h \
+           ON h.owner_account_id = p.id AND h.kind = 'HOLD' AND h.cell = p.cell AND h.cell = any($2) \
+         WHERE {condition} AND p.cell = any($2) AND p.kind = 'PLAYER' ORDER BY p.created_at, p.id"
+    ));
+    let rows = sqlx::query(statement).bind(id).bind(vec![cell.get()]).fetch_all(executor).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Summary {
+                account: Account::try_from(AccountRow::from_row(row)?)?,
+                held: Cents::new(row.try_get("held_cents")?),
+                created_at: row.try_get::<chrono::DateTime<chrono::Utc>, _>("created_at")?.into(),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,7 @@
+//! `wallet`: accounts, the ledger's entries, and what was already asked for.
+
+pub mod accounts;
+pub mod actor_idempotency;
+pub mod entries;
+pub mod house;
+pub mod idempotency;

@@ -1,0 +1,290 @@
+//! Ways to break the clean book, and what doctor must then report.
+
+/// One way: what it is, the only invariant that is then broken, by how many things, and the statements.
+pub type Breakage = (&'static str, &'static str, i64, &'static str);
+
+pub const BREAKAGES: &[Breakage] = &[
+    (
+        "an entry moved to another posting",
+        "L1",
+        2,
+        "UPDATE wallet.ledger_entries SET posting_id = t.id('elsewhere') WHERE id = t.id('hold open1')",
+    ),
+    (
+        "balances that no entry moved",
+        "L2",
+        2,
+        "UPDATE wallet.accounts SET balance_cents = balance_cents + 1 WHERE id = t.id('ann');
+         UPDATE wallet.accounts SET balance_cents = balance_cents - 1 WHERE id = t.id('house')",
+    ),
+    (
+        "a posting in a currency that is not its accounts'",
+        "L2",
+        2,
+        "UPDATE wallet.ledger_entries SET currency = 'USD' WHERE posting_id = t.id('deposit')",
+    ),
+    (
+        "entries of an account that is gone",
+        "L2",
+        1,
+        "INSERT INTO wallet.ledger_entries
+         SELECT gen_random_uuid(), 3, t.id('nobody'), t.id('ghost'), n, cents, 'EUR', after, 'CREDIT', 'ADJUSTMENT',
+             t.id('ghost'), t.at(20)
+         FROM (VALUES (1, 5, 5), (2, -5, 0)) AS e (n, cents, after)",
+    ),
+    (
+        "a balance below the floor",
+        "L3",
+        1,
+        "ALTER TABLE wallet.accounts DROP CONSTRAINT accounts_balance_not_below_floor;
+         UPDATE wallet.accounts SET floor_cents = balance_cents + 1 WHERE id = t.id('bob')",
+    ),
+    (
+        "an account that counts an entry it does not have",
+        "L4",
+        1,
+        "UPDATE wallet.accounts SET seq = seq + 1 WHERE id = t.id('clearing')",
+    ),
+    (
+        "a gap in the numbers",
+        "L4",
+        1,
+        "UPDATE wallet.ledger_entries SET account_seq = 4 WHERE account_id = t.id('clearing') AND account_seq = 3;
+         UPDATE wallet.accounts SET seq = 4 WHERE id = t.id('clearing')",
+    ),
+    (
+        "a balance_after that does not follow",
+        "L4",
+        2,
+        "UPDATE wallet.ledger_entries SET balance_after = balance_after + 1
+         WHERE account_id = t.id('ann') AND account_seq = 2",
+    ),
+    (
+        "amounts changed so that all sums agree",
+        "L4",
+        2,
+        r#"UPDATE wallet.ledger_entries SET amount_cents = amount_cents + 1 WHERE id IN (t.id('deposit1'), t.id('deposit 22'));
+         UPDATE wallet.ledger_entries SET amount_cents = amount_cents - 1 WHERE id IN (t.id('deposit2'), t.id('deposit 21'));
+         UPDATE wallet.ledger_entries SET balance_after = balance_after + 1 WHERE account_id = t.id('ann');
+         UPDATE wallet.ledger_entries SET balance_after = balance_after - 1 WHERE account_id = t.id('bob');
+         UPDATE wallet.accounts SET balance_cents = balance_cents + 1 WHERE id = t.id('ann');
+         UPDATE wallet.accounts SET balance_cents = balance_cents - 1 WHERE id = t.id('bob');
+         UPDATE events.outbox SET payload = payload || '{"amount_cents": 10001}'
+         WHERE payload ->> 'posting_id' = t.id('deposit')::text;
+         UPDATE events.outbox SET payload = payload || '{"amount_cents": 4999}'
+         WHERE payload ->> 'posting_id' = t.id('deposit 2')::text"#,
+    ),
+    (
+        "an account moved out of the cell of its postings",
+        "L5",
+        2,
+        "UPDATE wallet.accounts SET cell = 4 WHERE id = t.id('clearing');
+         UPDATE wallet.ledger_entries SET cell = 4 WHERE account_id = t.id('clearing')",
+    ),
+    (
+        "one bet under two keys",
+        "B1",
+        1,
+        "INSERT INTO wallet.idempotency
+         SELECT account_id, 'again', cell, request_hash, bet_id, answer, created_at
+         FROM wallet.idempotency WHERE bet_id = t.id('won')",
+    ),
+    ("a bet without a key", "B1", 1, "DELETE FROM wallet.idempotency WHERE bet_id = t.id('won')"),
+    (
+        "a key of a bet that does not exist",
+        "B1",
+        1,
+        "INSERT INTO wallet.idempotency
+         SELECT account_id, 'none', cell, request_hash, t.id('none'), answer, created_at
+         FROM wallet.idempotency WHERE bet_id = t.id('won')",
+    ),
+    (
+        "a key without bet and answer",
+        "B1",
+        1,
+        "UPDATE wallet.idempotency SET answer = NULL WHERE key = 'refused'",
+    ),
+    (
+        "a key with a bet and another answer",
+        "B1",
+        1,
+        "UPDATE wallet.idempotency SET answer = '{}' WHERE bet_id = t.id('won')",
+    ),
+    ("an actor's key without an answer", "B1", 1, "UPDATE wallet.actor_idempotency SET answer = NULL"),
+    (
+        "an open bet whose stake is not on hold",
+        "B2",
+        2,
+        "UPDATE betting.bets SET stake_cents = stake_cents + 1 WHERE id = t.id('open')",
+    ),
+    (
+        "a stake held for a closed bet",
+        "B2",
+        2,
+        "UPDATE wallet.ledger_entries SET ref_id = t.id('void') WHERE posting_id = t.id('hold open')",
+    ),
+    (
+        "a bet that says it was paid more",
+        "B3",
+        1,
+        "UPDATE betting.bets SET returned_cents = returned_cents + 1 WHERE id = t.id('won')",
+    ),
+    (
+        "a bet that says another result",
+        "B3",
+        1,
+        "UPDATE betting.bets SET result = 'PARTIAL' WHERE id = t.id('won')",
+    ),
+    (
+        "a generation that was paid and is gone",
+        "B3",
+        2,
+        "DELETE FROM betting.settlements WHERE bet_id = t.id('half lost') AND generation = 2;
+         DELETE FROM events.outbox WHERE type = 'bet.settled' AND payload ->> 'generation' = '2'",
+    ),
+    (
+        "a settlement that the ledger paid less for",
+        "B3",
+        1,
+        r#"UPDATE betting.settlements SET return_cents = 2101 WHERE bet_id = t.id('won');
+         UPDATE betting.bets SET returned_cents = 2101 WHERE id = t.id('won');
+         UPDATE events.outbox SET payload = payload || '{"return_cents": 2101}'
+         WHERE type = 'bet.settled' AND aggregate_id = t.id('won')"#,
+    ),
+    (
+        "a price that was not on offer",
+        "B4",
+        1,
+        "UPDATE betting.bet_legs SET price_num = 22 WHERE bet_id = t.id('won')",
+    ),
+    (
+        "a version that never was",
+        "B4",
+        1,
+        "UPDATE betting.bet_legs SET market_version = 9 WHERE bet_id = t.id('won')",
+    ),
+    (
+        "a version that was suspended",
+        "B4",
+        1,
+        "UPDATE betting.bet_legs SET market_version = 3, status_version = 2 WHERE bet_id = t.id('won')",
+    ),
+    (
+        "another status version",
+        "B4",
+        1,
+        "UPDATE betting.bet_legs SET status_version = 2 WHERE bet_id = t.id('won')",
+    ),
+    (
+        "an outcome that was not on offer",
+        "B4",
+        1,
+        "UPDATE betting.bet_legs SET outcome_id = t.id('draw') WHERE bet_id = t.id('won')",
+    ),
+    (
+        "another line",
+        "B4",
+        3,
+        "UPDATE betting.bet_legs SET line_quarters = 11 WHERE market_id = t.id('total')",
+    ),
+    (
+        "no line where there was one",
+        "B4",
+        3,
+        "UPDATE betting.bet_legs SET line_quarters = NULL WHERE market_id = t.id('total')",
+    ),
+    (
+        "another event",
+        "B4",
+        1,
+        "UPDATE betting.bet_legs SET event_id = t.id('cup') WHERE bet_id = t.id('won')",
+    ),
+    (
+        "a parlay that lost a leg",
+        "B4",
+        1,
+        "DELETE FROM betting.bet_legs WHERE bet_id = t.id('open') AND position = 1",
+    ),
+    (
+        "a leg of no bet",
+        "B4",
+        1,
+        "INSERT INTO betting.bet_legs
+         SELECT (copy).* FROM (
+             SELECT jsonb_populate_record(l, jsonb_build_object('bet_id', t.id('none'))) AS copy
+             FROM betting.bet_legs l WHERE bet_id = t.id('won')
+         ) AS copies",
+    ),
+    (
+        "a version that is gone",
+        "M1",
+        1,
+        "DELETE FROM market.price_versions WHERE market_id = t.id('winner') AND version = 3;
+         DELETE FROM events.outbox
+         WHERE type = 'odds.updated' AND aggregate_id = t.id('winner') AND aggregate_version = 3",
+    ),
+    (
+        "a version of an earlier instant",
+        "M1",
+        1,
+        "UPDATE market.price_versions SET as_of = t.at(3) WHERE market_id = t.id('winner') AND version = 4",
+    ),
+    (
+        "a status version that went back",
+        "M1",
+        1,
+        "UPDATE market.price_versions SET status_version = 4 WHERE market_id = t.id('winner') AND version = 3;
+         UPDATE market.markets SET status_version = 4 WHERE id = t.id('winner')",
+    ),
+    (
+        "a market that is not at its last version",
+        "M1",
+        1,
+        "UPDATE market.markets SET version = 5 WHERE id = t.id('winner')",
+    ),
+    (
+        "an account opened without its event",
+        "E1",
+        1,
+        "DELETE FROM events.outbox WHERE type = 'account.opened' AND aggregate_id = t.id('ann')",
+    ),
+    (
+        "an event of another amount than was credited",
+        "E1",
+        2,
+        r#"UPDATE events.outbox SET payload = payload || '{"amount_cents": 1}'
+         WHERE type = 'wallet.credited' AND aggregate_id = t.id('ann')"#,
+    ),
+    ("a debit without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.debited'"),
+    (
+        "a bet without its event",
+        "E1",
+        1,
+        "DELETE FROM events.outbox WHERE type = 'bet.placed' AND aggregate_id = t.id('won')",
+    ),
+    (
+        "a bet told of twice",
+        "E1",
+        1,
+        "INSERT INTO events.outbox
+         SELECT xid8, nextval('events.outbox_identity'), cell, gen_random_uuid(), type, aggregate_type, aggregate_id,
+             aggregate_version, payload, trace_id, created_at
+         FROM events.outbox WHERE type = 'bet.placed' AND aggregate_id = t.id('won')",
+    ),
+    (
+        "an event of a settlement that never was",
+        "E1",
+        1,
+        r#"INSERT INTO events.outbox
+         SELECT xid8, nextval('events.outbox_identity'), cell, gen_random_uuid(), type, aggregate_type, aggregate_id,
+             aggregate_version, payload || '{"generation": 9}', trace_id, created_at
+         FROM events.outbox WHERE type = 'bet.settled' AND aggregate_id = t.id('lost')"#,
+    ),
+    (
+        "a version without its event",
+        "E1",
+        1,
+        "DELETE FROM events.outbox WHERE type = 'odds.updated' AND aggregate_id = t.id('total')",
+    ),
+    ("a result without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'market.settled'"),
+];

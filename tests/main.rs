@@ -1,0 +1,22 @@
+//! One integration binary, which mirrors the routes and the parts behind them.
+//! `overround runtime exec --profile test -- cargo nextest run` supplies its PostgreSQL and Valkey.
+
+mod accounts;
+mod auth;
+mod bets;
+mod cli;
+mod doctor;
+mod lanes;
+mod live;
+mod markets;
+mod migrations;
+mod openapi;
+mod partitions;
+mod publishing;
+mod readme;
+mod replay;
+mod roles;
+mod runtime;
+mod settlement;
+mod simulate;
+mod tidy;

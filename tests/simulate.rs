@@ -1,0 +1,91 @@
+//! `overround simulate`: the whole system without a data file.
+
+use crate::cli::Binary;
+use serde_json::Value;
+
+fn simulate(binary: &Binary, more: &[&str]) -> Value {
+    let arguments = ["simulate", "--json", "--players", "6"];
+    binary.run(&[&arguments[..], more].concat()).json()
+}
+
+#[tokio::test]
+async fn one_seed_is_one_run() {
+    let binary = Binary::new().await;
+    let first = simulate(&binary, &["--bets", "120", "--seed", "7"]);
+    let again = simulate(&binary, &["--bets", "120", "--seed", "7"]);
+    for field in
+        ["attempts_hash", "bets", "handle_cents", "payout_cents", "ggr_cents", "messages", "snapshots"]
+    {
+        assert_eq!(first[field], again[field], "{field}");
+    }
+    let other = simulate(&binary, &["--bets", "120", "--seed", "8"]);
+    assert_ne!(first["attempts_hash"], other["attempts_hash"]);
+}
+
+#[tokio::test]
+async fn the_report_has_what_was_promised_and_adds_up() {
+    let binary = Binary::new().await;
+    let report = simulate(&binary, &["--bets", "120", "--seed", "3"]);
+    for field in ["ok", "settled_as_recorded", "deterministic"] {
+        assert_eq!(report[field], true, "{field}: {report}");
+    }
+    let number =
+        |path: &str| report.pointer(path).and_then(Value::as_i64).unwrap_or_else(|| panic!("{path}"));
+    let refused: i64 =
+        report["bets"]["refused"].as_object().unwrap().values().map(|n| n.as_i64().unwrap()).sum();
+    assert_eq!(number("/bets/submitted"), number("/bets/accepted") + number("/bets/replayed") + refused);
+    assert_eq!(number("/bets/accepted"), number("/bets/settled"), "a simulated match ends settled");
+    assert_eq!(number("/bets/open"), 0);
+    let ended =
+        ["won", "lost", "void", "partial"].map(|how| number(&format!("/bets/{how}"))).iter().sum::<i64>();
+    assert_eq!(ended, number("/bets/settled"));
+    assert_eq!(number("/ggr_cents"), number("/handle_cents") - number("/payout_cents"));
+    assert_eq!(number("/markets"), number("/markets_settled"));
+    assert!(
+        number("/bets/submitted") >= 120 && number("/bets/won") > 0 && number("/bets/lost") > 0,
+        "{report}"
+    );
+    assert!(report["latency_ms"]["p50"].as_f64().unwrap() > 0.0);
+    assert!(report["invariants"].as_array().unwrap().len() >= 11);
+    assert_eq!(report["attempts_hash"].as_str().unwrap().len(), 64);
+}
+
+#[tokio::test]
+async fn players_try_what_a_house_must_refuse() {
+    let binary = Binary::new().await;
+    let report = simulate(&binary, &["--seed", "5", "--bets", "400"]);
+    let refused = report["bets"]["refused"].as_object().unwrap();
+    for code in [
+        "IDEMPOTENCY_MISMATCH",
+        "DUPLICATED_REQUEST",
+        "BETTING_SUSPENDED",
+        "STALE_PRICE",
+        "PRICE_CHANGED",
+        "CORRELATED",
+        "BELOW_MIN",
+        "INSUFFICIENT_FUNDS",
+    ] {
+        assert!(refused.contains_key(code), "no bet was refused for {code}: {refused:?}");
+    }
+    assert!(report["bets"]["replayed"].as_i64().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn players_at_once_give_up_the_hash_and_nothing_else() {
+    let binary = Binary::new().await;
+    let ended = binary.run(&["simulate", "--json", "--bets", "120", "--players", "8", "--concurrency", "8"]);
+    let report = ended.json();
+    assert_eq!((&report["ok"], &report["deterministic"]), (&Value::Bool(true), &Value::Bool(false)));
+    assert!(ended.stderr.contains("does not repeat"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn people_get_tables() {
+    let binary = Binary::new().await;
+    let ended = binary.run(&["simulate", "--bets", "20", "--players", "2", "--matches", "1"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for words in ["messages", "handle", "GGR", "invariant", "books balanced", "attempts_hash"] {
+        assert!(ended.stdout.contains(words), "{words} is missing in {}", ended.stdout);
+    }
+    assert!(!ended.stdout.contains('\u{1b}'), "colours are off where no terminal reads");
+}
