@@ -68,6 +68,48 @@ async fn opening_again_is_a_replay_or_a_conflict() {
 }
 
 #[tokio::test]
+async fn a_conflict_is_kept_under_its_key() {
+    let db = TestDb::create().await;
+    let server = server(&db).await;
+    let player = server.caller("alice", &[Role::Player]);
+    let (euros, pounds) = (json!({"currency": "EUR"}), json!({"currency": "GBP"}));
+    player.post("/v1/accounts", "k1", &euros).await.expect(201);
+    let first = player.post("/v1/accounts", "k2", &euros).await.problem(409, "ACCOUNT_EXISTS");
+    let again = player.post("/v1/accounts", "k2", &euros).await.problem(409, "ACCOUNT_EXISTS");
+    assert_eq!(first["detail"], again["detail"]);
+    player.post("/v1/accounts", "k2", &pounds).await.problem(422, "IDEMPOTENCY_MISMATCH");
+    // Also when the account that it contradicted is no reason any more.
+    sqlx::query("UPDATE wallet.accounts SET currency = 'CHF'").execute(&db.admin().await).await.unwrap();
+    player.post("/v1/accounts", "k2", &euros).await.problem(409, "ACCOUNT_EXISTS");
+    player.post("/v1/accounts", "k3", &euros).await.expect(201);
+    player.post("/v1/accounts", "k4", &pounds).await.expect(201);
+}
+
+#[tokio::test]
+async fn one_account_is_opened_however_many_keys_ask_at_once() {
+    let db = TestDb::create().await;
+    let server = server(&db).await;
+    let player = server.caller("alice", &[Role::Player]);
+    let asks: Vec<_> = (0..12)
+        .map(|number| {
+            let player = player.clone();
+            let key = format!("k{}", number % 6);
+            tokio::spawn(async move { player.post("/v1/accounts", &key, &json!({"currency": "EUR"})).await })
+        })
+        .collect();
+    let mut opened = 0;
+    for ask in asks {
+        let reply = ask.await.unwrap();
+        match reply.status {
+            201 => opened += 1,
+            _ => drop(reply.problem(409, "ACCOUNT_EXISTS")),
+        }
+    }
+    assert_eq!(opened, 2, "one key, asked with twice");
+    assert_eq!(player.get("/v1/accounts").await.expect(200)["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn credits_and_debits_move_the_balance_and_stand_in_the_ledger() {
     let db = TestDb::create().await;
     let server = server(&db).await;

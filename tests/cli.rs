@@ -27,7 +27,7 @@ impl Binary {
     }
 
     /// Over no datastores: for what needs none.
-    fn alone() -> Self {
+    pub(crate) fn alone() -> Self {
         Self { dir: TempDir::new().unwrap(), stores: None }
     }
 

@@ -1,4 +1,5 @@
-//! `overround doctor`: every invariant is reported when the data breaks it, and no other with it.
+//! `overround doctor`: every invariant is reported when the data breaks it, and no other with it; and what
+//! the application itself writes breaks none.
 //!
 //! What breaks the data runs as a superuser with triggers and foreign keys off, as no role of
 //! Overround can.
@@ -7,12 +8,16 @@
 mod breakages;
 
 use breakages::BREAKAGES;
+use overround_api::Role as Caller;
+use overround_app::{Clock, Published};
+use overround_domain::markets::{OutcomeStatus, SourceMarket};
 use overround_domain::time::Timestamp;
 use overround_store::doctor::{self, Finding};
 use overround_store::{Role, partitions};
-use overround_testkit::TestDb;
+use overround_testkit::{TestDb, TestServer, match_odds};
+use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// 2026-11-23T12:00:00Z, the book's first moment.
 const START: Timestamp = Timestamp::from_millis(1_795_435_200_000);
@@ -22,12 +27,13 @@ const CLEAN_BOOK: &str = include_str!("doctor/clean_book.sql");
 const CHECKED: [&str; 11] = ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "M1", "E1"];
 
 /// The tables that breakages touch.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "wallet.accounts",
     "wallet.ledger_entries",
     "wallet.idempotency",
     "wallet.actor_idempotency",
     "market.markets",
+    "market.fences",
     "market.price_versions",
     "market.results",
     "betting.bets",
@@ -69,17 +75,17 @@ async fn a_clean_book_breaks_nothing() {
     assert_eq!(
         examined,
         [
-            ("L1", 13),
+            ("L1", 15),
             ("L2", 6),
             ("L3", 4),
-            ("L4", 30),
+            ("L4", 36),
             ("L5", 1),
-            ("B1", 7),
-            ("B2", 5),
-            ("B3", 5),
-            ("B4", 6),
-            ("M1", 5),
-            ("E1", 21),
+            ("B1", 11),
+            ("B2", 6),
+            ("B3", 6),
+            ("B4", 7),
+            ("M1", 37),
+            ("E1", 23),
         ]
     );
     assert!(findings.iter().all(|finding| !finding.statement.is_empty()));
@@ -134,5 +140,160 @@ async fn samples_are_few_however_much_is_broken() {
     .await;
     let findings = doctor::examine(&db.pool(Role::App).await).await.unwrap();
     let finding = findings.iter().find(|finding| finding.id == "L4").unwrap();
-    assert_eq!((finding.violations, finding.samples.len()), (30, 5));
+    assert_eq!((finding.violations, finding.samples.len()), (36, 5));
+}
+
+/// The running application, with one player.
+struct House {
+    server: TestServer,
+    player: overround_testkit::Caller,
+    account: String,
+}
+
+impl House {
+    async fn new(db: &TestDb) -> Self {
+        let server = TestServer::start(db, Clock::manual(START)).await;
+        let (player, account) = server.funded("alice", 50_000).await;
+        Self { server, player, account }
+    }
+
+    /// Moves the clock a little, so that no two things happen at one instant and prices stay on sale.
+    fn later(&self) {
+        let clock = self.server.app().clock();
+        clock.set(clock.now().plus_millis(100));
+    }
+
+    async fn publish(&self, market: &SourceMarket) -> Published {
+        self.later();
+        self.server.publish(market).await
+    }
+
+    /// Places a bet on the outcomes of those places, at their prices and versions.
+    async fn bet(&self, key: &str, stake_cents: i64, legs: &[(&Published, usize)]) -> u16 {
+        let legs: Vec<Value> = legs
+            .iter()
+            .map(|(market, place)| {
+                let (outcome, quote) = market.snapshot.prices.iter().nth(*place).unwrap();
+                json!({"market_id": market.market_id.to_string(), "outcome_id": outcome.to_string(),
+                    "price": {"num": quote.price.num(), "den": quote.price.den()},
+                    "market_version": market.snapshot.version})
+            })
+            .collect();
+        let body = json!({"stake_cents": stake_cents, "currency": "EUR", "legs": legs});
+        self.player.post(&format!("/v1/accounts/{}/bets", self.account), key, &body).await.status
+    }
+
+    async fn money(&self, what: &str, key: &str, amount_cents: i64, currency: &str) -> u16 {
+        let finance = self.server.caller("finance", &[Caller::Finance]);
+        let body = json!({"amount_cents": amount_cents, "currency": currency, "reason": "for a test"});
+        finance.post(&format!("/v1/accounts/{}/{what}", self.account), key, &body).await.status
+    }
+
+    async fn trade(&self, act: &str, key: &str, market: &Published, more: Value) -> u16 {
+        self.later();
+        let trader = self.server.caller("trader", &[Caller::Trader]);
+        let mut body = json!({"reason": "for a test"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        trader.post(&format!("/v1/markets/{}/{act}", market.market_id), key, &body).await.status
+    }
+
+    /// Records that the outcome of a place won, and pays the market's bets.
+    async fn settle(&self, key: &str, market: &Published, winner: usize) {
+        let result = |(place, outcome): (usize, &_)| json!({"outcome_id": format!("{outcome}"), "result": if place == winner { "WON" } else { "LOST" }});
+        let outcomes: Vec<Value> = market.snapshot.prices.keys().enumerate().map(result).collect();
+        assert_eq!(self.trade("settle", key, market, json!({"outcomes": outcomes})).await, 200);
+        self.pay(market).await;
+    }
+
+    async fn pay(&self, market: &Published) {
+        self.later();
+        self.server.app().pay_market(market.market_id).await.unwrap();
+    }
+
+    async fn accounts_and_money(&self) {
+        let open = async |key, currency| {
+            self.player.post("/v1/accounts", key, &json!({"currency": currency})).await.status
+        };
+        assert_eq!(open("open", "EUR").await, 201, "a replay");
+        assert_eq!(open("again", "EUR").await, 409);
+        assert_eq!(open("pounds", "GBP").await, 201);
+        assert_eq!(self.money("debits", "d", 1_200, "EUR").await, 201);
+        assert_eq!(self.money("debits", "d", 1_200, "EUR").await, 201, "a replay");
+        assert_eq!(self.money("debits", "more", 9_000_000, "EUR").await, 422);
+        assert_eq!(self.money("credits", "c", 300, "EUR").await, 201);
+        assert_eq!(self.money("credits", "pounds", 300, "GBP").await, 422);
+        self.server.funded("bob", 0).await;
+    }
+
+    /// Bets that win, lose and close at their first lost leg, on prices that move and markets that a
+    /// trader suspends; the market stays open whose bet it is that stays open.
+    async fn bets_and_trading(&self) {
+        let (first, second, open) = (
+            self.publish(&match_odds("e1", "m1", &[(2, 1), (2, 1)])).await,
+            self.publish(&match_odds("e2", "m2", &[(3, 1), (3, 2)])).await,
+            self.publish(&match_odds("e3", "m3", &[(5, 2), (5, 3)])).await,
+        );
+        assert_eq!(self.bet("1", 500, &[(&first, 0)]).await, 201);
+        assert_eq!(self.bet("1", 500, &[(&first, 0)]).await, 201, "a replay");
+        assert_eq!(self.bet("2", 600, &[(&first, 1)]).await, 201);
+        assert_eq!(self.bet("3", 700, &[(&first, 0), (&second, 0), (&open, 0)]).await, 201);
+        assert_eq!(self.bet("4", 800, &[(&first, 0), (&second, 1)]).await, 201);
+        assert_eq!(self.bet("5", 900, &[(&open, 1)]).await, 201);
+        assert_eq!(self.bet("6", 9_000_000, &[(&first, 0)]).await, 422);
+        let moved = self.publish(&match_odds("e1", "m1", &[(3, 2), (3, 1)])).await;
+        assert_eq!(self.bet("7", 150, &[(&first, 0)]).await, 422, "the price fell");
+        assert_eq!(self.bet("8", 150, &[(&moved, 0)]).await, 201);
+        assert_eq!(self.trade("suspend", "s", &first, json!({})).await, 200);
+        assert_eq!(self.bet("9", 250, &[(&moved, 0)]).await, 422, "suspended");
+        assert_eq!(self.trade("suspend", "s2", &first, json!({})).await, 200, "as it was");
+        assert_eq!(self.trade("resume", "r", &first, json!({})).await, 200);
+        let resumed = self.publish(&match_odds("e1", "m1", &[(3, 2), (3, 1)])).await;
+        assert_eq!(self.bet("10", 350, &[(&resumed, 1)]).await, 201);
+        assert_eq!(self.trade("close", "c", &second, json!({})).await, 200);
+        assert_eq!(self.trade("resume", "r2", &second, json!({})).await, 409);
+        self.settle("w1", &first, 0).await;
+        self.settle("w2", &second, 1).await;
+        assert_eq!(self.trade("settle", "w3", &second, json!({"outcomes": []})).await / 100, 4);
+    }
+
+    /// A runner that is removed, whose bet is void.
+    async fn a_removed_runner(&self) {
+        let mut source = match_odds("e4", "m4", &[(3, 1), (3, 1), (3, 1)]);
+        let market = self.publish(&source).await;
+        for place in 0..3 {
+            assert_eq!(self.bet(&format!("of-three-{place}"), 450, &[(&market, place)]).await, 201);
+        }
+        if let Some(runner) = source.outcomes.first_mut() {
+            (runner.status, runner.best_back) = (OutcomeStatus::Removed, None);
+        }
+        let market = self.publish(&source).await;
+        assert_eq!(market.removed.len(), 1);
+        self.pay(&market).await;
+    }
+}
+
+/// The invariants are about the rows that the application writes, and not only about a book written by hand.
+#[tokio::test]
+async fn what_the_application_writes_breaks_nothing() {
+    let db = TestDb::create().await;
+    let house = House::new(&db).await;
+    house.accounts_and_money().await;
+    house.bets_and_trading().await;
+    house.a_removed_runner().await;
+    let findings = doctor::examine(&db.pool(Role::App).await).await.unwrap();
+    assert_eq!(findings.iter().find(|finding| !finding.holds()), None);
+    assert!(findings.iter().all(|finding| finding.examined > 0), "{findings:#?}");
+    // All that doctor looks for was there to be looked at.
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT coalesce(result, status), count(*) FROM betting.bets GROUP BY 1 \
+         UNION ALL SELECT DISTINCT type, 0 FROM events.outbox",
+    )
+    .fetch_all(&db.admin().await)
+    .await
+    .unwrap();
+    let rows: BTreeMap<&str, i64> = rows.iter().map(|(what, n)| (what.as_str(), *n)).collect();
+    let told = ["account.opened", "wallet.credited", "wallet.debited", "bet.placed", "bet.settled"];
+    let told = told.into_iter().chain(["odds.updated", "market.settled"]).map(|name| (name, 0));
+    let bets = [("WON", 3), ("LOST", 3), ("VOID", 1), ("PENDING", 3)];
+    assert_eq!(rows, told.chain(bets).collect());
 }

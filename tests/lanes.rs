@@ -149,7 +149,8 @@ async fn a_refused_bet_never_fails_its_neighbours() {
 #[tokio::test]
 async fn a_full_lane_turns_away_and_executes_nothing() {
     let house = House::new().await;
-    let settings = Settings { queue_depth: 2, ..test_settings() };
+    // One account may fill an eighth of it.
+    let settings = Settings { queue_depth: 16, ..test_settings() };
     let server = house.server(settings, ApiSettings::default()).await;
     let market = even_market(&server, "m").await;
     let bettor = Bettor::with(&server, "alice", 10_000).await;
@@ -189,15 +190,14 @@ async fn a_request_that_waited_past_its_deadline_is_not_executed() {
     house.until_waiting(1).await;
     let late = bettor.place("late", &bet(&market, 200)).await.unwrap();
     assert_eq!((late.status, late.header("retry-after")), (503, Some("1")), "{late:?}");
-    // The first one was being executed when its time ran out: it is told to ask again, and was placed.
+    // The first one's time ran out while its transaction waited for the fence: neither is executed.
     assert_eq!(first.await.unwrap().status, 503);
     held.commit().await.unwrap();
-    let first = bettor.place("first", &bet(&market, 100)).await.unwrap();
-    first.expect(201);
-    assert!(first.is_replay());
-    let late = bettor.place("late", &bet(&market, 200)).await.unwrap();
-    late.expect(201);
-    assert!(!late.is_replay(), "it was not executed before");
+    for (key, stake_cents) in [("first", 100), ("late", 200)] {
+        let again = bettor.place(key, &bet(&market, stake_cents)).await.unwrap();
+        again.expect(201);
+        assert!(!again.is_replay(), "{key} was not executed before");
+    }
     assert_eq!(bettor.balance().await, (9_700, 300));
 }
 
@@ -304,4 +304,19 @@ async fn disjoint_batches_of_128_run_beside_each_other() {
         reply.expect(201);
     }
     assert_eq!(metric(&servers[0], RUNS_AGAIN).await, before, "nothing ran again");
+}
+
+#[tokio::test]
+async fn what_the_server_s_settings_give_up_is_told() {
+    let house = House::new().await;
+    let told = async || {
+        let pool = house.db.pool(overround_store::Role::App).await;
+        let told = overround_store::server_settings::shortcomings(&pool).await.unwrap();
+        told.iter().map(|one| one.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // The servers of tests give up durability for speed, and nothing else.
+    assert_eq!(told().await, ["fsync", "full_page_writes", "synchronous_commit"]);
+    let durable = format!("ALTER DATABASE {} SET synchronous_commit = on", house.db.name());
+    sqlx::raw_sql(sqlx::AssertSqlSafe(durable)).execute(&house.admin).await.unwrap();
+    assert_eq!(told().await, ["fsync", "full_page_writes"]);
 }

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod auth;
+mod bench;
 mod bets;
 mod cli;
 mod doctor;
@@ -20,3 +21,4 @@ mod runtime;
 mod settlement;
 mod simulate;
 mod tidy;
+mod up;

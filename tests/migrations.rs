@@ -1,9 +1,15 @@
 //! Migrations: what they make, who may run them, and which binaries may work on what.
 
+use overround_domain::ids::{AccountId, EventId, PostingId};
+use overround_domain::markets::MarketStatus;
+use overround_store::betting::bets;
+use overround_store::market::{MarketFilter, events, markets};
+use overround_store::wallet::entries;
 use overround_store::{Error, Role, migrate};
 use overround_testkit::TestDb;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{AssertSqlSafe, Executor, PgPool};
+use sqlx::types::Uuid;
+use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Row};
 
 const SCHEMAS: [&str; 9] =
     ["meta", "wallet", "market", "betting", "events", "social", "payments", "chat", "compliance"];
@@ -232,33 +238,106 @@ async fn every_function_has_its_search_path_pinned_and_is_open_to_nobody() {
     assert_eq!(open, Vec::<String>::new());
 }
 
-/// 300 accounts with 100 entries and 100 bets each, in two months.
+#[tokio::test]
+async fn an_id_on_the_wire_is_the_same_uuid_in_sql() {
+    let db = TestDb::create().await;
+    let app = db.pool(Role::App).await;
+    let ids = [Uuid::nil(), Uuid::from_u128(1), Uuid::from_u128(57), Uuid::from_u128(1 << 64), Uuid::max()]
+        .into_iter()
+        .chain(
+            (1..50).map(|n: u128| Uuid::from_u128(n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))),
+        );
+    for id in ids {
+        for text in [PostingId::from_uuid(id).to_string(), AccountId::from_uuid(id).to_string()] {
+            let found: Option<Uuid> =
+                sqlx::query_scalar("SELECT meta.uuid_of($1)").bind(&text).fetch_one(&app).await.unwrap();
+            assert_eq!(found, Some(id), "{text}");
+        }
+    }
+    let most = PostingId::from_uuid(Uuid::max()).to_string();
+    let others = [
+        String::new(),
+        "pst_1".to_owned(),
+        most.replace("pst_", ""),
+        most.replace("pst_", "pst_1"),
+        most.replacen('Y', "Z", 1),
+        format!("pst_{}", "z".repeat(22)),
+        format!("pst_{}", "0".repeat(22)),
+    ];
+    for text in others {
+        let found: Option<Uuid> =
+            sqlx::query_scalar("SELECT meta.uuid_of($1)").bind(&text).fetch_one(&app).await.unwrap();
+        assert_eq!(found, None, "{text}");
+    }
+}
+
+/// 300 accounts with 100 entries and 100 bets each, in two months; 20000 markets of 400 events. What is
+/// still open is old, so that a walk from the newest would be long.
 const FILL: &str = "\
     SET session_replication_role = replica; \
     INSERT INTO wallet.ledger_entries \
     SELECT gen_random_uuid(), 0, md5((n % 300)::text)::uuid, gen_random_uuid(), 1 + n / 300, 1, 'EUR', 1, 'CREDIT', \
         'ADJUSTMENT', gen_random_uuid(), now() + n * interval '90 seconds' FROM generate_series(0, 29999) AS n; \
     INSERT INTO betting.bets \
-    SELECT gen_random_uuid(), 0, md5((n % 300)::text)::uuid, 1, 'EUR', 2, 'PENDING', 'ACCEPTED', NULL, 'SINGLE', \
-        'NONE', 'LEG', 1, 0, 0, 0, 1, NULL, NULL, now() + n * interval '90 seconds' FROM generate_series(0, 29999) AS n; \
-    ANALYZE wallet.ledger_entries, betting.bets";
+    SELECT gen_random_uuid(), 0, md5((n % 300)::text)::uuid, 1, 'EUR', 2, status, 'ACCEPTED', \
+        CASE status WHEN 'SETTLED' THEN 'LOST' END, 'SINGLE', 'NONE', 'LEG', 1, 0, 0, 0, 1, NULL, NULL, \
+        now() + n * interval '90 seconds' \
+    FROM generate_series(0, 29999) AS n, LATERAL (SELECT CASE WHEN n < 600 THEN 'PENDING' ELSE 'SETTLED' END) AS s (status); \
+    INSERT INTO market.events \
+    SELECT md5('e' || n)::uuid, 'test', n::text, 'name', 'tennis', NULL, now() + n * interval '1 hour' \
+    FROM generate_series(0, 399) AS n; \
+    INSERT INTO market.markets \
+    SELECT gen_random_uuid(), md5('e' || n / 50)::uuid, 'test', n::text, 'TEST', 'name', 'ODDS', 1, 'PUSH', 1, 'OPEN', NULL, \
+        CASE WHEN n < 200 THEN 'OPEN' ELSE 'SETTLED' END, false, 0, NULL, 1, 1, now() + n * interval '1 minute' \
+    FROM generate_series(0, 19999) AS n; \
+    ANALYZE wallet.ledger_entries, betting.bets, market.events, market.markets";
+
+/// Whether a page is read in the index's order and no further than its end; else what matches in one
+/// account, or one event, may be read and sorted.
+const IN_ORDER: bool = true;
+const SORTED: bool = false;
+
+/// The plan of a page, as the application's session would make it for these values, or for any.
+async fn plan(app: &mut PgConnection, mode: &str, statement: &str, values: &str) -> String {
+    let prepare = format!("SET plan_cache_mode = {mode}; DEALLOCATE ALL; PREPARE page AS {statement}");
+    sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *app).await.unwrap();
+    let explain = AssertSqlSafe(format!("EXPLAIN (COSTS OFF) EXECUTE page ({values})"));
+    let lines = sqlx::raw_sql(explain).fetch_all(&mut *app).await.unwrap();
+    lines.iter().map(|line| line.get::<String, _>(0)).collect::<Vec<_>>().join("\n")
+}
 
 #[tokio::test]
 async fn list_screens_read_their_pages_from_an_index() {
     let db = TestDb::create().await;
-    let admin = db.admin().await;
-    run(&admin, FILL).await;
-    for table in ["wallet.ledger_entries", "betting.bets"] {
-        let plan: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
-            "EXPLAIN (COSTS OFF) SELECT * FROM {table} WHERE account_id = md5('7')::uuid AND cell = any('{{0}}') \
-             AND (created_at, id) < ('infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff') \
-             ORDER BY created_at DESC, id DESC LIMIT 51"
-        )))
-        .fetch_all(&admin)
-        .await
-        .unwrap();
-        let plan = plan.join("\n");
-        assert!(plan.contains("Index Scan Backward using") && plan.contains("_pkey"), "{plan}");
-        assert!(!plan.contains("Sort") && !plan.contains("Seq Scan"), "{plan}");
+    run(&db.admin().await, FILL).await;
+    let mut app = db.pool(Role::App).await.acquire().await.unwrap().detach();
+    let of = |event: bool, status: bool| {
+        markets::list_statement(MarketFilter {
+            event_id: event.then(|| EventId::from_uuid(Uuid::nil())),
+            status: status.then_some(MarketStatus::Open),
+        })
+    };
+    let newest = "'9999-12-31Z', 'ffffffff-ffff-ffff-ffff-ffffffffffff'";
+    let account = format!("md5('7')::uuid, '{{0}}', {newest}, 51");
+    let (open, event) = ("'OPEN'", "md5('e7')::uuid");
+    let pages = [
+        (entries::list_statement(), account.clone(), "_pkey", IN_ORDER),
+        (bets::list_statement(false), account.clone(), "bets_pkey", IN_ORDER),
+        (bets::list_statement(true), format!("{account}, 'SETTLED'"), "bets_pkey", IN_ORDER),
+        (bets::list_statement(true), format!("{account}, 'PENDING'"), "bets_pkey", SORTED),
+        (events::list_statement(), format!("{newest}, 51"), "events_list", IN_ORDER),
+        (of(false, false), format!("{newest}, 51"), "markets_list", IN_ORDER),
+        (of(false, true), format!("{newest}, 51, {open}"), "markets_status_list", IN_ORDER),
+        (of(true, false), format!("{newest}, 51, {event}"), "markets_event_list", IN_ORDER),
+        (of(true, true), format!("{newest}, 51, {event}, {open}"), "markets_event_list", SORTED),
+    ];
+    for (statement, values, index, order) in pages {
+        for mode in ["force_custom_plan", "force_generic_plan"] {
+            let plan = plan(&mut app, mode, statement, &values).await;
+            let used = plan.split_whitespace().any(|word| word.ends_with(index));
+            assert!(used, "{mode}: {statement} does not use {index}: {plan}");
+            assert!(!plan.contains("Seq Scan"), "{mode}: {statement}: {plan}");
+            assert!(order == SORTED || !plan.contains("Sort"), "{mode}: {statement}: {plan}");
+        }
     }
 }

@@ -160,7 +160,7 @@ async fn an_open_transaction_that_writes_does_not_hold_up_the_keeper() {
     let db = bare().await;
     let (keeper, admin) = (db.pool(Role::Keeper).await, db.admin().await);
     made(&keeper, "2026-11-23T12:00:00Z").await;
-    let mut writer = db.pool(Role::App).await.begin().await.unwrap();
+    let mut writer = db.pool(Role::App).await.begin_with("BEGIN READ WRITE").await.unwrap();
     sqlx::raw_sql(
         "INSERT INTO events.outbox (event_id, type, aggregate_type, aggregate_id, aggregate_version, payload, created_at) \
          VALUES (gen_random_uuid(), 'chat.message', 'message', gen_random_uuid(), 1, '{}', '2026-11-23T12:00:00Z')",

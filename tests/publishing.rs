@@ -77,7 +77,7 @@ impl House {
 
     async fn in_redis(&self, market: MarketId) -> Option<Snapshot> {
         let mut held = self.live.read(&[market], Now::At(self.clock.now())).await.unwrap();
-        held.remove(&market).map(|held| held.snapshot)
+        held.remove(&market).map(|held| Snapshot::clone(&held.snapshot))
     }
 
     async fn forget_redis(&self) {
@@ -526,4 +526,38 @@ async fn lists_go_on_where_the_last_page_ended() {
     assert_eq!(open.len(), 4);
     let of_event = MarketFilter { event_id: Some(open[0].market.event_id), status: None };
     assert_eq!(house.app.markets(of_event, all).await.unwrap().items, open[..1]);
+}
+
+#[tokio::test]
+async fn what_a_failed_call_had_committed_is_answered_by_the_next() {
+    let house = House::new().await;
+    let source = match_odds("e", "1.1", &EVEN);
+    let market = house.hear(0, &source).await.market_id;
+    let client = redis::Client::open(house.redis.as_str()).unwrap();
+    let mut raw = client.get_multiplexed_async_connection().await.unwrap();
+    let key = format!("markets:{{{market}}}");
+    let removed = with(&source, |market| market.outcomes[1].status = OutcomeStatus::Removed);
+    for (ms, said, result) in
+        [(1, removed.clone(), Recorded::None), (2, won_by(&removed, 0), Recorded::Recorded)]
+    {
+        // What stands in the snapshot's place is no snapshot: it cannot be written.
+        let _: () = redis::cmd("SET").arg(&key).arg("x").query_async(&mut raw).await.unwrap();
+        let at = T0.plus_millis(ms);
+        house.clock.set(at);
+        for _ in 0..2 {
+            house.app.publish("test", at, std::slice::from_ref(&said)).await.unwrap_err();
+        }
+        let _: () = redis::cmd("DEL").arg(&key).query_async(&mut raw).await.unwrap();
+        let told = house.hear(ms, &said).await;
+        assert_eq!(
+            (told.version, told.result, told.removed.len()),
+            (Some(ms + 1), result, usize::from(ms == 1))
+        );
+        let again = house.hear(ms, &said).await;
+        assert_eq!(
+            (again.version, again.result, again.removed.len()),
+            (None, Recorded::None, 0),
+            "told once"
+        );
+    }
 }

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 const NOW: Timestamp = Timestamp::from_millis(1_795_435_200_000);
 
 const DENIED: &str = "42501";
+const READ_ONLY: &str = "25006";
 const NEVER_CHANGES: &str = "23001";
 const UNBALANCED: &str = "23514";
 
@@ -40,7 +41,7 @@ async fn book() -> TestDb {
 async fn states(pool: &PgPool, statements: &[&'static str]) -> Vec<(&'static str, Option<String>)> {
     let mut states = Vec::new();
     for statement in statements {
-        let mut tx = pool.begin().await.unwrap();
+        let mut tx = pool.begin_with("BEGIN READ WRITE").await.unwrap();
         let result = sqlx::raw_sql(*statement).execute(&mut *tx).await;
         tx.rollback().await.unwrap();
         let code = result.err().map(|error| {
@@ -88,6 +89,30 @@ async fn the_application_does_its_work() {
         "SELECT * FROM meta.migrations, meta.migration_serves",
     ];
     assert_all(&app, &statements, None).await;
+}
+
+/// A read that locked predicates could fail because money moves beside it, and make a lane run again.
+#[tokio::test]
+async fn what_the_application_runs_outside_a_transaction_reads_and_disturbs_nobody() {
+    let db = book().await;
+    let app = db.pool(Role::App).await;
+    let locks: i64 = sqlx::query_scalar(
+        "WITH accounts AS MATERIALIZED (SELECT count(*) AS n FROM wallet.accounts WHERE id = md5('house')::uuid) \
+         SELECT accounts.n + 100 * (SELECT count(*) FROM pg_locks WHERE mode = 'SIReadLock' AND pid = pg_backend_pid()) \
+         FROM accounts",
+    )
+    .fetch_one(&app)
+    .await
+    .unwrap();
+    assert_eq!(locks, 1, "one account was read, and no predicate locked");
+    for statement in [ENTRY, "UPDATE wallet.accounts SET seq = 1", "SELECT * FROM market.fences FOR SHARE"] {
+        let error = sqlx::raw_sql(statement).execute(&app).await.unwrap_err();
+        assert_eq!(
+            error.as_database_error().and_then(|error| error.code()).as_deref(),
+            Some(READ_ONLY),
+            "{statement}: {error}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -234,7 +259,7 @@ async fn a_key_is_answered_or_given_back_only_by_the_transaction_that_claimed_it
     let db = book().await;
     let app = db.pool(Role::App).await;
     let claim = "INSERT INTO wallet.idempotency VALUES (md5('a')::uuid, 'new', 0, decode(repeat('ab', 32), 'hex'), md5('b')::uuid, NULL, now())";
-    let mut tx = app.begin().await.unwrap();
+    let mut tx = app.begin_with("BEGIN READ WRITE").await.unwrap();
     for statement in [
         claim,
         "UPDATE wallet.idempotency SET answer = '{}', bet_id = NULL WHERE key = 'new'",
@@ -257,7 +282,7 @@ async fn a_key_is_answered_or_given_back_only_by_the_transaction_that_claimed_it
 async fn an_event_carries_the_transaction_that_wrote_it_whatever_the_writer_says() {
     let db = book().await;
     let app = db.pool(Role::App).await;
-    let mut tx = app.begin().await.unwrap();
+    let mut tx = app.begin_with("BEGIN READ WRITE").await.unwrap();
     let own: bool = sqlx::query_scalar(
         "INSERT INTO events.outbox (xid8, event_id, type, aggregate_type, aggregate_id, aggregate_version, payload, created_at) \
          VALUES ('1', gen_random_uuid(), 'bet.placed', 'bet', gen_random_uuid(), 1, '{}', '2026-11-23T12:00:00Z') \

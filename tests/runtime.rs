@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A state folder of a test's own, with the programs of the servers that the tests run on.
-struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         // Not below the home folder: the servers' user must reach it.
         let folder = tempfile::Builder::new().prefix("overround-runtime-").tempdir_in("/var/tmp").unwrap();
         std::fs::create_dir(folder.path().join("state")).unwrap();
@@ -22,11 +22,11 @@ impl Folder {
         Self(folder)
     }
 
-    fn state_dir(&self) -> PathBuf {
+    pub(crate) fn state_dir(&self) -> PathBuf {
         self.0.path().join("state")
     }
 
-    async fn start(&self, profile: Profile) -> Runtime {
+    pub(crate) async fn start(&self, profile: Profile) -> Runtime {
         Runtime::start(Options { state_dir: self.state_dir(), profile }).await.unwrap()
     }
 

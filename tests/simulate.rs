@@ -1,7 +1,11 @@
 //! `overround simulate`: the whole system without a data file.
 
 use crate::cli::Binary;
+use overround_testkit::redis_url;
 use serde_json::Value;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 fn simulate(binary: &Binary, more: &[&str]) -> Value {
     let arguments = ["simulate", "--json", "--players", "6"];
@@ -68,6 +72,69 @@ async fn players_try_what_a_house_must_refuse() {
         assert!(refused.contains_key(code), "no bet was refused for {code}: {refused:?}");
     }
     assert!(report["bets"]["replayed"].as_i64().unwrap() > 0);
+}
+
+/// A way to a server that can be cut.
+struct Way {
+    url: String,
+    open: watch::Sender<bool>,
+}
+
+impl Way {
+    async fn to(url: &str) -> Self {
+        let mut url = reqwest::Url::parse(url).unwrap();
+        let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+        let (open, is_open) = watch::channel(true);
+        tokio::spawn(async move {
+            loop {
+                let (mut near, _) = listener.accept().await.unwrap();
+                let (server, mut is_open) = (server.clone(), is_open.clone());
+                tokio::spawn(async move {
+                    if *is_open.borrow_and_update() {
+                        let mut far = TcpStream::connect(server).await.unwrap();
+                        tokio::select! {
+                            _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                            _ = is_open.changed() => {}
+                        }
+                    }
+                });
+            }
+        });
+        Self { url: url.into(), open }
+    }
+}
+
+#[tokio::test]
+async fn a_cache_that_goes_away_for_moments_changes_nothing() {
+    let binary = Binary::new().await;
+    let arguments = ["simulate", "--json", "--players", "6", "--bets", "120", "--seed", "7"];
+    let calm = binary.run(&arguments).json();
+    let way = Way::to(&redis_url().await).await;
+    let mut command = binary.command(&arguments);
+    command.env("OVERROUND_REDIS_URL", &way.url);
+    let run = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let cut = async {
+        // From the middle of its start on, for longer and longer.
+        for ms in (1_u64..).map(|cut| 20 * cut.min(15)) {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            way.open.send(false).unwrap();
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            way.open.send(true).unwrap();
+        }
+    };
+    let output = tokio::select! {
+        output = run => output.unwrap(),
+        () = cut => unreachable!(),
+    };
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("waiting for it"), "it was never cut off: {stderr}");
+    let stormy: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for field in ["attempts_hash", "bets", "messages", "snapshots", "markets_settled", "handle_cents"] {
+        assert_eq!(calm[field], stormy[field], "{field}");
+    }
 }
 
 #[tokio::test]

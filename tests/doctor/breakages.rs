@@ -72,7 +72,9 @@ pub const BREAKAGES: &[Breakage] = &[
          UPDATE events.outbox SET payload = payload || '{"amount_cents": 10001}'
          WHERE payload ->> 'posting_id' = t.id('deposit')::text;
          UPDATE events.outbox SET payload = payload || '{"amount_cents": 4999}'
-         WHERE payload ->> 'posting_id' = t.id('deposit 2')::text"#,
+         WHERE payload ->> 'posting_id' = t.id('deposit 2')::text;
+         UPDATE wallet.idempotency SET answer = jsonb_set(answer, '{moved,amount}', '10001') WHERE key = 'key of deposit';
+         UPDATE wallet.idempotency SET answer = jsonb_set(answer, '{moved,amount}', '4999') WHERE key = 'key of deposit 2'"#,
     ),
     (
         "an account moved out of the cell of its postings",
@@ -110,6 +112,42 @@ pub const BREAKAGES: &[Breakage] = &[
         1,
         "UPDATE wallet.idempotency SET answer = '{}' WHERE bet_id = t.id('won')",
     ),
+    (
+        "a kept answer of a posting that does not exist",
+        "B1",
+        1,
+        "INSERT INTO wallet.idempotency
+         SELECT account_id, 'none', cell, request_hash, bet_id,
+             jsonb_set(answer, '{moved,posting_id}', to_jsonb(t.wire('pst', t.id('none')))), created_at
+         FROM wallet.idempotency WHERE key = 'key of deposit'",
+    ),
+    ("a deposit without a key", "B1", 1, "DELETE FROM wallet.idempotency WHERE key = 'key of deposit'"),
+    (
+        "a withdrawal under two keys",
+        "B1",
+        1,
+        "INSERT INTO wallet.idempotency
+         SELECT account_id, 'again', cell, request_hash, bet_id, answer, created_at
+         FROM wallet.idempotency WHERE key = 'key of withdrawal'",
+    ),
+    (
+        "a kept answer of another amount than was moved",
+        "B1",
+        1,
+        "UPDATE wallet.idempotency SET answer = jsonb_set(answer, '{moved,amount}', '1000') WHERE key = 'key of withdrawal'",
+    ),
+    (
+        "a kept answer that names no posting",
+        "B1",
+        2,
+        r#"UPDATE wallet.idempotency SET answer = '{"moved": {"posting_id": "pst_0"}}' WHERE key = 'key of deposit'"#,
+    ),
+    (
+        "a deposit under another account's key",
+        "B1",
+        2,
+        "UPDATE wallet.idempotency SET account_id = t.id('bob') WHERE key = 'key of deposit'",
+    ),
     ("an actor's key without an answer", "B1", 1, "UPDATE wallet.actor_idempotency SET answer = NULL"),
     (
         "an open bet whose stake is not on hold",
@@ -122,6 +160,49 @@ pub const BREAKAGES: &[Breakage] = &[
         "B2",
         2,
         "UPDATE wallet.ledger_entries SET ref_id = t.id('void') WHERE posting_id = t.id('hold open')",
+    ),
+    (
+        "stakes that were taken from each other's accounts",
+        "B2",
+        2,
+        "UPDATE wallet.ledger_entries SET ref_id = CASE ref_id WHEN t.id('won') THEN t.id('twin') ELSE t.id('won') END
+         WHERE id IN (t.id('hold won1'), t.id('hold twin1'))",
+    ),
+    (
+        "stakes that were held in each other's accounts",
+        "B2",
+        4,
+        "UPDATE wallet.ledger_entries SET ref_id = CASE ref_id WHEN t.id('won') THEN t.id('twin') ELSE t.id('won') END
+         WHERE id IN (t.id('hold won2'), t.id('hold twin2'))",
+    ),
+    (
+        "returns that were paid to each other's accounts",
+        "B3",
+        4,
+        "UPDATE wallet.ledger_entries
+         SET ref_id = CASE ref_id WHEN t.id('won settled 1') THEN t.id('twin settled 1') ELSE t.id('won settled 1') END
+         WHERE id IN (t.id('won settled 13'), t.id('twin settled 13'))",
+    ),
+    (
+        "a settlement of another account's bet",
+        "B3",
+        3,
+        "UPDATE betting.settlements SET account_id = t.id('bob') WHERE bet_id = t.id('won')",
+    ),
+    (
+        "an accepted bet that is void and was never settled",
+        "B3",
+        1,
+        "DELETE FROM betting.settlements WHERE bet_id = t.id('void');
+         DELETE FROM events.outbox WHERE type = 'bet.settled' AND aggregate_id = t.id('void');
+         UPDATE wallet.ledger_entries SET ref_type = 'BET', ref_id = t.id('void') WHERE ref_id = t.id('void settled 1');
+         UPDATE betting.bets SET settlement_generation = 0, returned_cents = 0 WHERE id = t.id('void')",
+    ),
+    (
+        "a bet that was settled and never accepted",
+        "B3",
+        1,
+        "UPDATE betting.bets SET acceptance = 'NOT_ACCEPTED' WHERE id = t.id('void')",
     ),
     (
         "a bet that says it was paid more",
@@ -167,13 +248,24 @@ pub const BREAKAGES: &[Breakage] = &[
         "a version that was suspended",
         "B4",
         1,
-        "UPDATE betting.bet_legs SET market_version = 3, status_version = 2 WHERE bet_id = t.id('won')",
+        "UPDATE betting.bet_legs SET market_version = 3, status_version = 2 WHERE bet_id = t.id('open') AND position = 0",
     ),
     (
         "another status version",
         "B4",
         1,
-        "UPDATE betting.bet_legs SET status_version = 2 WHERE bet_id = t.id('won')",
+        "UPDATE betting.bet_legs SET status_version = 2 WHERE bet_id = t.id('lost')",
+    ),
+    (
+        "a bet behind a fence that an earlier bet had passed",
+        "B4",
+        1,
+        "UPDATE market.price_versions SET status_version = 2 WHERE market_id = t.id('winner') AND version = 2;
+         UPDATE betting.bet_legs SET status_version = 2 WHERE bet_id = t.id('lost');
+         UPDATE betting.bet_legs SET market_version = 2, status_version = 2, price_num = 19, price_den = 10
+         WHERE bet_id = t.id('won');
+         UPDATE betting.bet_legs SET market_version = 1, status_version = 1, price_num = 21, price_den = 11
+         WHERE bet_id = t.id('open') AND position = 0",
     ),
     (
         "an outcome that was not on offer",
@@ -234,7 +326,34 @@ pub const BREAKAGES: &[Breakage] = &[
         "M1",
         1,
         "UPDATE market.price_versions SET status_version = 4 WHERE market_id = t.id('winner') AND version = 3;
-         UPDATE market.markets SET status_version = 4 WHERE id = t.id('winner')",
+         UPDATE market.markets SET status_version = 3 WHERE id = t.id('winner')",
+    ),
+    (
+        "a market whose row has another status than its last version",
+        "M1",
+        1,
+        "UPDATE market.markets SET status = 'CLOSED' WHERE id = t.id('winner');
+         UPDATE market.fences SET status = 'CLOSED' WHERE market_id = t.id('winner')",
+    ),
+    (
+        "a fence left open in one cell",
+        "M1",
+        1,
+        "UPDATE market.fences SET status = 'OPEN' WHERE market_id = t.id('winner') AND cell = 5",
+    ),
+    (
+        "fences of an older status version",
+        "M1",
+        16,
+        "UPDATE market.fences SET status_version = 2 WHERE market_id = t.id('winner')",
+    ),
+    ("a cell without a fence", "M1", 1, "DELETE FROM market.fences WHERE market_id = t.id('winner') AND cell = 15"),
+    (
+        "a fence in a cell that is none",
+        "M1",
+        1,
+        "INSERT INTO market.fences SELECT market_id, 16, status, status_version FROM market.fences
+         WHERE market_id = t.id('winner') AND cell = 0",
     ),
     (
         "a market that is not at its last version",

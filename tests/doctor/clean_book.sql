@@ -1,4 +1,5 @@
--- A small book in which everything is right: two players, two markets, bets in every state, one settled twice.
+-- A small book in which everything is right: two players, two markets, bets in every state, one settled
+-- twice, and two that differ in nothing but their players.
 -- Ids are the MD5 of a name, so that what breaks the book can name what it breaks.
 CREATE SCHEMA t;
 
@@ -20,6 +21,22 @@ RETURNS void LANGUAGE sql AS $$
     VALUES (gen_random_uuid(), type, of, t.id(aggregate), version, payload, t.at(minutes))
 $$;
 
+-- An id as it is on the wire.
+CREATE FUNCTION t.wire(prefix text, id uuid) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    value numeric := 0;
+    digits text := '';
+BEGIN
+    FOR i IN 0 .. 15 LOOP
+        value := value * 256 + get_byte(uuid_send(id), i);
+    END LOOP;
+    FOR i IN 1 .. 22 LOOP
+        digits := substr('123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz', (value % 58)::integer + 1, 1) || digits;
+        value := div(value, 58);
+    END LOOP;
+    RETURN prefix || '_' || digits;
+END $$;
+
 -- A posting: its entries as [account, type, cents] each.
 CREATE FUNCTION t.post(name text, of_ref text, ref text, minutes integer, VARIADIC entries text[])
 RETURNS void LANGUAGE plpgsql AS $$
@@ -35,6 +52,22 @@ BEGIN
             after.balance_cents, entries[3 * i - 1], of_ref, t.id(ref), t.at(minutes))::wallet.ledger_entries;
     END LOOP;
     INSERT INTO wallet.ledger_entries SELECT * FROM unnest(rows);
+END $$;
+
+-- A deposit or withdrawal of a player, with its key and its event.
+CREATE FUNCTION t.move(name text, player text, cents bigint, minutes integer) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    entry_type text := CASE WHEN cents > 0 THEN 'CREDIT' ELSE 'DEBIT' END;
+    of_ref text := CASE WHEN cents > 0 THEN 'DEPOSIT' ELSE 'WITHDRAWAL' END;
+BEGIN
+    PERFORM t.post(name, of_ref, name, minutes, player, entry_type, cents::text,
+        'clearing', CASE WHEN cents > 0 THEN 'DEBIT' ELSE 'CREDIT' END, (-cents)::text);
+    PERFORM t.tell(CASE WHEN cents > 0 THEN 'wallet.credited' ELSE 'wallet.debited' END, player, 'account', seq,
+        jsonb_build_object('posting_id', t.id(name), 'amount_cents', abs(cents)), minutes)
+    FROM wallet.accounts WHERE id = t.id(player);
+    INSERT INTO wallet.idempotency (account_id, key, cell, request_hash, answer, created_at)
+    VALUES (t.id(player), 'key of ' || name, 3, decode(repeat('ba', 32), 'hex'), jsonb_build_object('moved', jsonb_build_object(
+        'posting_id', t.wire('pst', t.id(name)), 'account_id', t.wire('acct', t.id(player)), 'amount', cents)), t.at(minutes));
 END $$;
 
 CREATE FUNCTION t.bet(bet text, account text, of_kind text, stake bigint, legs text[], minutes integer)
@@ -104,6 +137,8 @@ RETURNS void LANGUAGE sql AS $$
     INSERT INTO market.price_versions VALUES
         (t.id(market), number, of_status_version, of_status, false, 0, prices, '[]', t.at(minutes), 'test');
     UPDATE market.markets SET version = number, status_version = of_status_version, status = of_status WHERE id = t.id(market);
+    INSERT INTO market.fences SELECT t.id(market), cell, of_status, of_status_version FROM wallet.house, generate_series(0, cells - 1) AS cell
+    ON CONFLICT (market_id, cell) DO UPDATE SET status = excluded.status, status_version = excluded.status_version;
     SELECT t.tell('odds.updated', market, 'market', number, jsonb_build_object('version', number), minutes);
 $$;
 
@@ -119,14 +154,11 @@ SELECT t.open(player, 'PLAYER', 'user ' || player, NULL) FROM unnest(ARRAY['ann'
 SELECT t.open('hold of ' || player, 'HOLD', 'user ' || player, player) FROM unnest(ARRAY['ann', 'bob']) AS player;
 SELECT t.tell('account.opened', player, 'account', 0, '{}', 0) FROM unnest(ARRAY['ann', 'bob']) AS player;
 
-SELECT t.post('deposit', 'DEPOSIT', 'deposit', 1, 'ann', 'CREDIT', '10000', 'clearing', 'DEBIT', '-10000');
-SELECT t.tell('wallet.credited', 'ann', 'account', 1, jsonb_build_object('posting_id', t.id('deposit'), 'amount_cents', 10000), 1);
-SELECT t.post('deposit 2', 'DEPOSIT', 'deposit 2', 1, 'bob', 'CREDIT', '5000', 'clearing', 'DEBIT', '-5000');
-SELECT t.tell('wallet.credited', 'bob', 'account', 1, jsonb_build_object('posting_id', t.id('deposit 2'), 'amount_cents', 5000), 1);
-SELECT t.post('withdrawal', 'WITHDRAWAL', 'withdrawal', 2, 'ann', 'DEBIT', '-1000', 'clearing', 'CREDIT', '1000');
-SELECT t.tell('wallet.debited', 'ann', 'account', 2, jsonb_build_object('posting_id', t.id('withdrawal'), 'amount_cents', 1000), 2);
+SELECT t.move('deposit', 'ann', 10000, 1);
+SELECT t.move('deposit 2', 'bob', 5000, 1);
+SELECT t.move('withdrawal', 'ann', -1000, 2);
 INSERT INTO wallet.idempotency (account_id, key, cell, request_hash, answer, created_at)
-VALUES (t.id('ann'), 'refused', 3, decode(repeat('cd', 32), 'hex'), '{"code": "PRICE_CHANGED"}', t.at(2));
+VALUES (t.id('ann'), 'refused', 3, decode(repeat('cd', 32), 'hex'), '{"refused": {"refusal": {"code": "PRICE_CHANGED"}, "trace_id": "t"}}', t.at(2));
 INSERT INTO wallet.actor_idempotency (actor, key, request_hash, answer, created_at)
 VALUES ('trader', 'suspended', decode(repeat('ef', 32), 'hex'), '{}', t.at(2));
 
@@ -141,6 +173,7 @@ SELECT t.version('winner', 2, 1, 'OPEN', t.prices('home', '19', '10', 'away', '2
 SELECT t.version('total', 1, 1, 'OPEN', jsonb_build_object(t.id('over'), '{"num": 2, "den": 1, "line_quarters": 10}'::jsonb), 4);
 
 SELECT t.bet('won', 'ann', 'SINGLE', 1100, ARRAY['winner', 'home', '1'], 5);
+SELECT t.bet('twin', 'bob', 'SINGLE', 1100, ARRAY['winner', 'home', '1'], 5);
 SELECT t.bet('lost', 'bob', 'SINGLE', 500, ARRAY['winner', 'away', '2'], 5);
 SELECT t.bet('half lost', 'bob', 'SINGLE', 600, ARRAY['total', 'over', '1'], 6);
 SELECT t.bet('void', 'ann', 'SINGLE', 700, ARRAY['total', 'over', '1'], 6);
@@ -151,6 +184,7 @@ INSERT INTO market.results (market_id, generation, outcomes, certainty, source, 
 VALUES (t.id('winner'), 1, '{}', 2, 'test', t.at(9));
 SELECT t.tell('market.settled', 'winner', 'market', 4, '{"generation": 1}', 9);
 SELECT t.settle('won', 1, 'SETTLED', 'WON', 2100, 10);
+SELECT t.settle('twin', 1, 'SETTLED', 'WON', 2100, 10);
 SELECT t.settle('lost', 1, 'SETTLED', 'LOST', 0, 10);
 SELECT t.settle('half lost', 1, 'SETTLED', 'HALF_LOST', 300, 11);
 SELECT t.settle('half lost', 2, 'SETTLED', 'PUSHED', 600, 12);

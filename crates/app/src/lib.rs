@@ -3,6 +3,7 @@
 //!
 //! [`App`] is the one handle: cheap to clone, shared by the API, the workers and the feed's driver.
 
+mod authored;
 mod betting;
 mod clock;
 mod error;
@@ -22,4 +23,4 @@ pub use page::{Answer, Keyed, Listed, Page};
 pub use settings::Settings;
 pub use settlement::Paid;
 pub use state::App;
-pub use wallet::{AccountView, EntryView, PostingView};
+pub use wallet::{AccountView, EntryView, Movement, PostingView};

@@ -9,6 +9,8 @@ pub struct Settings {
     pub rules: Rules,
     /// The house's margin on prices, in hundredths of a per cent (400: an overround of 104 %).
     pub margin_bps: u32,
+    /// How many lanes run beside each other. They share the cells among themselves.
+    pub lanes: usize,
     /// The largest number of commands in one transaction of a lane.
     pub batch_max: usize,
     /// The largest number of commands that wait in a lane; more are answered with "try again".
@@ -19,6 +21,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { rules: Rules::default(), margin_bps: 400, batch_max: 128, queue_depth: 4096, seed: None }
+        Self {
+            rules: Rules::default(),
+            margin_bps: 400,
+            lanes: 1,
+            batch_max: 128,
+            queue_depth: 4096,
+            seed: None,
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! .overround/
 //!   wheels-<hash>/           the servers' programs
-//!   durable/ or test/        one set of servers
+//!   durable/, bench/, test/  one set of servers each
 //!     start.lock             held while servers are started or stopped
 //!     users.lock             held shared by each process that uses the servers
 //!     credentials.json       passwords, 0600
@@ -29,7 +29,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(600);
 /// The folder of one profile's servers.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
-    /// The folder shared by both profiles.
+    /// The folder that the profiles share.
     pub(crate) root: PathBuf,
     /// The profile's own.
     pub(crate) profile_dir: PathBuf,

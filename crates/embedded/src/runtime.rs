@@ -17,18 +17,21 @@ use tokio::process::Command;
 pub enum Profile {
     /// Development: what was committed survives a crash of the machine.
     Durable,
+    /// Benchmarks: as durable, apart from the development data.
+    Bench,
     /// Tests: faster, and a crash of the machine may cost the data.
     Test,
 }
 
 impl Profile {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Durable, Self::Test];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Durable, Self::Bench, Self::Test];
 
     /// The profile's name, which is also its folder's.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Durable => "durable",
+            Self::Bench => "bench",
             Self::Test => "test",
         }
     }
@@ -146,7 +149,12 @@ impl Runtime {
     /// `psql` on the database `overround` as its superuser, whose password it finds in its environment.
     /// Add arguments and run it.
     pub fn psql(&self) -> Command {
-        let mut command = Command::new(self.programs.postgres("psql"));
+        self.program("psql")
+    }
+
+    /// The same of another of PostgreSQL's client programs, such as `pgbench`.
+    pub fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.postgres(name));
         command
             .env("PGHOST", "127.0.0.1")
             .env("PGPORT", self.port.to_string())

@@ -33,7 +33,7 @@ pub(crate) fn postgresql_conf(profile: Profile, port: u16, socket_folder: &Path)
         name = profile.name(),
     );
     let own = match profile {
-        Profile::Durable => {
+        Profile::Durable | Profile::Bench => {
             "fsync = on\nfull_page_writes = on\nsynchronous_commit = on\nmax_connections = 200\n\
              min_wal_size = '512MB'\nmax_wal_size = '4GB'\n"
         }

@@ -1,23 +1,26 @@
 //! A snapshot as the fields of a Redis hash, and back.
 
-use crate::{Error, Held, Lifetime};
+use crate::{Error, Freshness, Held, Lifetime};
 use overround_domain::ids::MarketId;
 use overround_domain::markets::Snapshot;
 use overround_domain::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
+use std::sync::Arc;
 
 /// The fields that the write script is given as such, in the order in which they are read.
 const VERSION: &str = "version";
 const CONFIRMED_AT: &str = "confirmedAt";
 const AGES_FROM: &str = "agesFrom";
 
-/// The fields of the hash, in the order in which [`held_of`] takes their values.
+/// The fields of the hash, in the order in which their values are taken.
 pub(crate) const NAMES: [&str; 14] = [
     VERSION,
     CONFIRMED_AT,
     AGES_FROM,
+    "freshMs",
+    "staleMs",
     "statusVersion",
     "eventId",
     "status",
@@ -27,9 +30,10 @@ pub(crate) const NAMES: [&str; 14] = [
     "asOf",
     "prices",
     "suspensions",
-    "freshMs",
-    "staleMs",
 ];
+
+/// How many of them, the first ones, say which version it is and how old.
+pub(crate) const HEAD: usize = 5;
 
 /// The key of a market's snapshot. The braces are Redis's hash tag.
 pub(crate) fn key_of(market: MarketId) -> String {
@@ -57,21 +61,35 @@ pub(crate) fn pairs_of(snapshot: &Snapshot) -> Result<[(&'static str, String); 9
     ])
 }
 
-/// The snapshot that the values of [`NAMES`] say, and its age at `now`; none when there is no value
-/// at all, which is a market that the cache does not hold.
-pub(crate) fn held_of(
-    market_id: MarketId,
-    values: &[Option<String>],
-    now: Timestamp,
-) -> Result<Option<Held>, Error> {
+/// The version that the first values of [`NAMES`] say; none where there is no value at all, which is a
+/// market that the cache does not hold.
+pub(crate) fn version_held(market_id: MarketId, values: &[Option<String>]) -> Result<Option<i64>, Error> {
     if values.iter().all(Option::is_none) {
         return Ok(None);
     }
-    let row = Row { key: key_of(market_id), values };
-    let cutoff = row.text("cutoffAt")?;
+    Row { key: key_of(market_id), values }.number(VERSION).map(Some)
+}
+
+/// A snapshot with its age at `now`, by the first values of [`NAMES`].
+pub(crate) fn held_of(
+    snapshot: Arc<Snapshot>,
+    values: &[Option<String>],
+    now: Timestamp,
+) -> Result<Held, Error> {
+    let row = Row { key: key_of(snapshot.market_id), values };
     let lifetime = Lifetime { fresh_ms: row.number("freshMs")?, stale_ms: row.number("staleMs")? };
     let age_ms = now.millis().saturating_sub(row.number(AGES_FROM)?);
-    let snapshot = Snapshot {
+    let confirmed_at = row.instant(CONFIRMED_AT)?;
+    let freshness = lifetime.freshness(age_ms);
+    let sellable_ms = if freshness == Freshness::Expired { 0 } else { lifetime.end_ms() - age_ms };
+    Ok(Held { snapshot, confirmed_at, age_ms: age_ms.max(0), freshness, sellable_ms })
+}
+
+/// The snapshot that the values of [`NAMES`] say.
+pub(crate) fn snapshot_of(market_id: MarketId, values: &[Option<String>]) -> Result<Snapshot, Error> {
+    let row = Row { key: key_of(market_id), values };
+    let cutoff = row.text("cutoffAt")?;
+    Ok(Snapshot {
         market_id,
         event_id: row.text("eventId")?.parse().map_err(|error| row.unreadable("eventId", error))?,
         version: row.number(VERSION)?,
@@ -83,9 +101,7 @@ pub(crate) fn held_of(
         as_of: row.instant("asOf")?,
         prices: row.json("prices")?,
         suspensions: row.json("suspensions")?,
-    };
-    let confirmed_at = row.instant(CONFIRMED_AT)?;
-    Ok(Some(Held { snapshot, confirmed_at, age_ms: age_ms.max(0), freshness: lifetime.freshness(age_ms) }))
+    })
 }
 
 /// A value as JSON text.

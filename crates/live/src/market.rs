@@ -1,10 +1,11 @@
 //! Snapshots in Redis: written, renewed and read, many markets in one round trip.
 
-use crate::fields::{NAMES, floor_key_of, held_of, key_of, pairs_of};
+use crate::fields::{HEAD, NAMES, floor_key_of, held_of, key_of, pairs_of, snapshot_of, version_held};
 use crate::{Error, Freshness, Lifetime, Now};
 use overround_domain::ids::MarketId;
 use overround_domain::markets::Snapshot;
 use overround_domain::time::Timestamp;
+use quick_cache::sync::Cache;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, Script, ServerErrorKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 /// How long a command may take, connecting included.
 const TIMEOUT: Duration = Duration::from_millis(500);
+/// Of how many markets the snapshots that were read are remembered.
+const REMEMBERED_MAX: usize = 20_000;
 /// How long a floor outlives the last write of its market.
 const FLOOR_MS: i64 = 24 * 3_600_000;
 /// How long a snapshot of a recording is kept: its ages run on the recording's clock, not on the server's.
@@ -84,13 +87,15 @@ pub enum Renewed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
     /// The snapshot.
-    pub snapshot: Snapshot,
+    pub snapshot: Arc<Snapshot>,
     /// The producer's last sign of life.
     pub confirmed_at: Timestamp,
     /// Milliseconds since then, on the clock that was asked for.
     pub age_ms: i64,
     /// What that age means: past its window nothing may be sold at it.
     pub freshness: Freshness,
+    /// For how many milliseconds more it may be sold; none below zero.
+    pub sellable_ms: i64,
 }
 
 /// Redis. Cheap to clone; connects at first use and again after a failure.
@@ -98,6 +103,9 @@ pub struct Held {
 pub struct Live {
     connection: ConnectionManager,
     scripts: Arc<Scripts>,
+    /// What this process read: a version of a market is one snapshot for ever, so that only its age needs
+    /// to be asked for again.
+    read_before: Arc<Cache<MarketId, Arc<Snapshot>>>,
 }
 
 struct Scripts {
@@ -131,7 +139,8 @@ impl Live {
             renew: Script::new(include_str!("scripts/renew_snapshot.lua")),
             replace: Script::new(include_str!("scripts/replace_snapshot.lua")),
         };
-        Ok(Self { connection, scripts: Arc::new(scripts) })
+        let read_before = Arc::new(Cache::new(REMEMBERED_MAX));
+        Ok(Self { connection, scripts: Arc::new(scripts), read_before })
     }
 
     /// Whether the server answers.
@@ -247,29 +256,53 @@ impl Live {
     /// When Redis is away, and [`Error::Unreadable`] for a snapshot that cannot be read back.
     pub async fn read(&self, markets: &[MarketId], now: Now) -> Result<BTreeMap<MarketId, Held>, Error> {
         let markets: BTreeSet<MarketId> = markets.iter().copied().collect();
+        let heads = NAMES.get(..HEAD).unwrap_or(&NAMES);
+        let (answers, clock) = self.ask(&markets, heads, now).await?;
+        let (mut held, mut unknown) = (BTreeMap::new(), BTreeSet::new());
+        for (market, values) in markets.into_iter().zip(&answers) {
+            let Some(version) = version_held(market, values)? else { continue };
+            match self.read_before.get(&market).filter(|snapshot| snapshot.version == version) {
+                Some(snapshot) => drop(held.insert(market, held_of(snapshot, values, clock)?)),
+                None => drop(unknown.insert(market)),
+            }
+        }
+        let (answers, clock) = self.ask(&unknown, &NAMES, now).await?;
+        for (market, values) in unknown.into_iter().zip(&answers) {
+            // Gone since it was asked for its version.
+            if version_held(market, values)?.is_none() {
+                continue;
+            }
+            let snapshot = Arc::new(snapshot_of(market, values)?);
+            self.read_before.insert(market, Arc::clone(&snapshot));
+            held.insert(market, held_of(snapshot, values, clock)?);
+        }
+        Ok(held)
+    }
+
+    /// The values of these fields of each market, and the instant that ages are counted to.
+    async fn ask(
+        &self,
+        markets: &BTreeSet<MarketId>,
+        names: &[&str],
+        now: Now,
+    ) -> Result<(Vec<Vec<Option<String>>>, Timestamp), Error> {
         if markets.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok((Vec::new(), Timestamp::from_millis(0)));
         }
         let mut pipeline = Pipeline::with_capacity(markets.len() + 1);
-        for market in &markets {
-            pipeline.cmd("HMGET").arg(key_of(*market)).arg(&NAMES[..]);
+        for market in markets {
+            pipeline.cmd("HMGET").arg(key_of(*market)).arg(names);
         }
         // Asked last, so that an age may come out too large but never too small.
         pipeline.cmd("TIME");
         let mut connection = self.connection.clone();
         let mut answers: Vec<Vec<Option<String>>> = in_time(pipeline.query_async(&mut connection)).await?;
         let time = answers.pop().unwrap_or_default();
-        let now = match now {
+        let clock = match now {
             Now::At(at) => at,
             Now::Server => server_time(&time)?,
         };
-        let mut held = BTreeMap::new();
-        for (market, values) in markets.into_iter().zip(answers) {
-            if let Some(found) = held_of(market, &values, now)? {
-                held.insert(market, found);
-            }
-        }
-        Ok(held)
+        Ok((answers, clock))
     }
 
     /// Runs a pipeline of calls of one script, which the server may have to be told first.

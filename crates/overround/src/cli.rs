@@ -1,5 +1,6 @@
 //! The command line: every command, its options and its help.
 
+use crate::bench::Benchmark;
 use crate::config::{Given, Place};
 use crate::failure::EXIT_CODES;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -92,6 +93,12 @@ pub enum Command {
     Simulate(Simulate),
     /// Check every numbered invariant on the data, computed from the rows; exit 1 on a violation
     Doctor(Json),
+    /// Measure this machine: a benchmark with its reference in the same run, in turns
+    ///
+    /// Uses a PostgreSQL and a Valkey of its own, kept between runs in the state folder, unless datastores are
+    /// configured. What decides is the ratio; absolute figures are of this machine and moment.
+    #[command(subcommand)]
+    Bench(Benchmark),
     /// Print the effective settings, each with its place, passwords masked
     Config,
     /// Sign a bearer token of the development stack's local issuer

@@ -1,6 +1,6 @@
 //! The composition root: datastores, use cases, API and workers put together.
 
-use crate::config::Config;
+use crate::config::{Config, Environment};
 use crate::failure::{Failure, chain};
 use crate::issuer;
 use crate::stores::Stores;
@@ -8,7 +8,7 @@ use overround_api::Auth;
 use overround_app::{App, Clock, Settings};
 use overround_domain::betting::Rules;
 use overround_live::Live;
-use overround_store::{Pool, Role, Store};
+use overround_store::{Pool, Role, Store, server_settings};
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -36,6 +36,7 @@ impl System {
     ) -> Result<Self, Failure> {
         let app_pool = stores.pool(Role::App).await?;
         stores.check(&app_pool).await?;
+        check_server(config, &app_pool).await?;
         let keeper_pool = stores.pool(Role::Keeper).await?;
         let live = Live::connect(stores.redis().reveal()).map_err(|error| {
             Failure::failed(
@@ -123,6 +124,30 @@ impl Served {
     }
 }
 
+/// Refuses a server whose settings give up what the money path stands on, or says so in development.
+async fn check_server(config: &Config, pool: &Pool) -> Result<(), Failure> {
+    let read = server_settings::shortcomings(pool).await;
+    let shortcomings = read.map_err(|error| {
+        Failure::failed(
+            format!("PostgreSQL's settings cannot be read: {}", chain(&error)),
+            "see whether it runs, then start again",
+        )
+    })?;
+    match (config.environment, shortcomings.first()) {
+        (_, None) => Ok(()),
+        (Environment::Production, Some(first)) => Err(Failure::failed(
+            first,
+            "change it in PostgreSQL (`ALTER SYSTEM SET`, then reload), and start again",
+        )),
+        (Environment::Development, Some(_)) => {
+            for one in &shortcomings {
+                tracing::info!("PostgreSQL's setting {one}");
+            }
+            Ok(())
+        }
+    }
+}
+
 /// A failure of a use case that no player caused.
 pub fn use_case(doing: &str, error: &overround_app::Error) -> Failure {
     Failure::failed(
@@ -143,6 +168,7 @@ fn settings(config: &Config, seed: Option<u64>) -> Settings {
     Settings {
         rules,
         margin_bps: config.margin_bps,
+        lanes: config.lanes,
         batch_max: config.batch_max,
         queue_depth: config.queue_depth,
         seed,

@@ -1,5 +1,6 @@
 //! The binary: its commands, and the composition root that puts all parts together.
 
+mod bench;
 mod cli;
 mod commands;
 mod compose;

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, ServerUrl};
 use crate::failure::{Failure, chain};
+use crate::signals;
 use overround_embedded::{Options, Profile, Runtime};
 use overround_store::migrate::{self, Report};
 use overround_store::{ConnectOptions, Pool, Role, connect};
@@ -17,6 +18,26 @@ pub struct Stores {
     redis: ServerUrl,
     app_connections_max: u32,
     runtime: Option<Runtime>,
+}
+
+/// Works with the datastores until the work is done or a signal asks for the end, and closes them
+/// whatever happened.
+///
+/// # Errors
+/// As [`Stores::open`], the work's own, or that it was interrupted.
+pub async fn with<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Stores) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    // Opened to the end even if a signal comes meanwhile: a server that was started is also ended.
+    let stores = Stores::open(config).await?;
+    let ended = tokio::select! {
+        biased;
+        () = signals::asked_to_end() => Err(Failure::interrupted()),
+        ended = work(&stores) => ended,
+    };
+    stores.close().await;
+    ended
 }
 
 impl Stores {

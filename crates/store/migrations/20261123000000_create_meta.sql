@@ -147,9 +147,33 @@ BEGIN
     RETURN child;
 END $$;
 
+-- The UUID of an id as it is on the wire: a prefix and 22 digits of base 58, such as bet_1C7bQYpvTfLkxSAhMdFWLm.
+-- Null for a text that is none. Kept answers name what they are about in this form.
+CREATE FUNCTION meta.uuid_of(wire_id text) RETURNS uuid
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    digits text := split_part(wire_id, '_', 2);
+    value  numeric := 0;
+BEGIN
+    IF wire_id !~ '^[a-z]+_[1-9A-HJ-NP-Za-km-z]{22}$' THEN
+        RETURN NULL;
+    END IF;
+    FOR place IN 1 .. 22 LOOP
+        value := value * 58 - 1
+            + strpos('123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz', substr(digits, place, 1));
+    END LOOP;
+    IF value >= power(2::numeric, 128) THEN
+        RETURN NULL;
+    END IF;
+    RETURN (SELECT string_agg(lpad(to_hex((div(value, power(2::numeric, 32 * word)) % power(2::numeric, 32))::bigint), 8, '0'), ''
+                ORDER BY word DESC)
+            FROM generate_series(0, 3) AS word)::uuid;
+END $$;
+
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA meta FROM PUBLIC;
 GRANT USAGE ON SCHEMA meta TO overround_app, overround_keeper;
 GRANT SELECT ON meta.migrations, meta.migration_serves TO overround_app, overround_keeper;
+GRANT EXECUTE ON FUNCTION meta.uuid_of(text) TO overround_app;
 GRANT SELECT ON meta.partitioned TO overround_keeper;
 GRANT EXECUTE ON FUNCTION meta.partition_name(text, text, timestamptz), meta.missing_partitions(timestamptz),
     meta.make_partition(text, text, timestamptz), meta.detach_partition(text, text, timestamptz)

@@ -39,6 +39,8 @@ CREATE TABLE market.markets (
     CONSTRAINT markets_source_key UNIQUE (producer, source_key)
 );
 CREATE INDEX markets_list ON market.markets (created_at DESC, id DESC);
+-- A new version of a market changes its row and not its status, and so touches no index.
+CREATE INDEX markets_status_list ON market.markets (status, created_at DESC, id DESC);
 CREATE INDEX markets_event_list ON market.markets (event_id, created_at DESC, id DESC);
 
 CREATE TABLE market.outcomes (

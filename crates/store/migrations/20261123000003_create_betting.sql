@@ -27,7 +27,6 @@ CREATE TABLE betting.bets (
     settled_at             timestamptz,
     created_at             timestamptz NOT NULL,
     CONSTRAINT bets_pkey PRIMARY KEY (account_id, created_at, id, cell),
-    CONSTRAINT bets_account_fkey FOREIGN KEY (account_id, cell) REFERENCES wallet.accounts (id, cell),
     CONSTRAINT bets_result_when_settled CHECK ((result IS NOT NULL) = (status = 'SETTLED'))
 ) WITH (fillfactor = 80);
 

@@ -3,7 +3,7 @@
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The server cannot be reached, is full or is shutting down; the same again may succeed.
+    /// The server cannot be reached, is full, out of time or shutting down; the same again may succeed.
     #[error("PostgreSQL is away")]
     Unavailable(#[source] sqlx::Error),
     /// A constraint refused the write; the field is the constraint's name.
@@ -49,18 +49,34 @@ impl Error {
     }
 }
 
+/// SQLSTATEs that say nothing about the statement and all about the server at this moment: its time
+/// limits (57014, 55P03, 25P03, 25P04), a shutdown or recovery, and a server that became a standby.
+const AWAY: [&str; 10] =
+    ["25006", "25P03", "25P04", "55P03", "57014", "57P01", "57P02", "57P03", "57P04", "57P05"];
+
+/// Classes of such: 08, the connection; 53, memory, disk or connections run out.
+const AWAY_CLASSES: [&str; 2] = ["08", "53"];
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error as E;
         match &error {
-            E::Io(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => return Self::Unavailable(error),
+            // Tls, Protocol and BeginFailed: the connection is unusable, and the next is another.
+            E::Io(_)
+            | E::Tls(_)
+            | E::Protocol(_)
+            | E::AnyDriverError(_)
+            | E::BeginFailed
+            | E::PoolTimedOut
+            | E::PoolClosed
+            | E::WorkerCrashed => return Self::Unavailable(error),
             E::Database(database) => {
                 let code = database.code().unwrap_or_default();
-                match code.as_ref() {
-                    "40001" | "40P01" => return Self::Serialization(error),
-                    "57P01" | "57P02" | "57P03" | "53300" => return Self::Unavailable(error),
-                    _ if code.starts_with("08") => return Self::Unavailable(error),
-                    _ => {}
+                if matches!(code.as_ref(), "40001" | "40P01") {
+                    return Self::Serialization(error);
+                }
+                if AWAY.contains(&code.as_ref()) || AWAY_CLASSES.iter().any(|class| code.starts_with(class)) {
+                    return Self::Unavailable(error);
                 }
                 if let Some(name) = database.constraint() {
                     return Self::Constraint(name.to_owned());
@@ -71,3 +87,6 @@ impl From<sqlx::Error> for Error {
         Self::Database(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 //!
 //! Functions that write take the transaction first; use cases own it, through [`Store::run`].
 
+pub mod bench;
 pub mod betting;
 mod connect;
 pub mod doctor;
@@ -11,6 +12,7 @@ mod keyset;
 pub mod market;
 pub mod migrate;
 pub mod partitions;
+pub mod server_settings;
 pub mod tx;
 pub mod wallet;
 

@@ -25,8 +25,8 @@ pub enum Isolation {
 impl Isolation {
     const fn begin(self) -> &'static str {
         match self {
-            Self::Serializable => "BEGIN ISOLATION LEVEL SERIALIZABLE",
-            Self::ReadCommitted => "BEGIN ISOLATION LEVEL READ COMMITTED",
+            Self::Serializable => "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
+            Self::ReadCommitted => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
         }
     }
 }
@@ -46,7 +46,8 @@ impl Store {
         Self { pool }
     }
 
-    /// The pool, for single reads outside any transaction.
+    /// The pool, for single reads outside any transaction. Each has a snapshot of its own, and nothing
+    /// that runs beside it makes it fail: its sessions read only, at REPEATABLE READ.
     pub const fn read(&self) -> &PgPool {
         &self.pool
     }

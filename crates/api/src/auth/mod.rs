@@ -27,7 +27,9 @@ use jsonwebtoken::Validation;
 use jsonwebtoken::errors::ErrorKind;
 use jwks::Jwks;
 use keys::Key;
+use quick_cache::sync::Cache;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// How far clocks may be apart, in seconds.
@@ -35,6 +37,9 @@ const LEEWAY_S: u64 = 30;
 /// The longest token in bytes, and the longest subject in it.
 const TOKEN_BYTES_MAX: usize = 8192;
 const SUBJECT_BYTES_MAX: usize = 255;
+
+/// How many checked tokens are remembered.
+const TOKENS_REMEMBERED_MAX: usize = 50_000;
 
 /// Why authentication cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +83,16 @@ struct Inner {
     issuer: String,
     audience: String,
     source: Source,
+    verified: Cache<[u8; 32], Verified>,
+}
+
+/// A token that was checked, by its SHA-256: a signature costs more than the rest of a request. The key
+/// must still be the issuer's, and the token's time must not be over, whenever it comes again.
+#[derive(Clone)]
+struct Verified {
+    caller: Caller,
+    kid: Arc<str>,
+    expires_at_s: u64,
 }
 
 enum Source {
@@ -96,6 +111,7 @@ enum KeyError {
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
+    exp: u64,
     #[serde(default)]
     roles: Vec<String>,
 }
@@ -111,12 +127,29 @@ impl Auth {
             Keys::Jwks { url } => Source::Jwks(Box::new(Jwks::new(&url)?)),
         };
         let (issuer, audience) = (settings.issuer.clone(), settings.audience.clone());
-        Ok(Self { inner: Arc::new(Inner { issuer, audience, source }) })
+        let verified = Cache::new(TOKENS_REMEMBERED_MAX);
+        Ok(Self { inner: Arc::new(Inner { issuer, audience, source, verified }) })
     }
 
     /// The caller that the request's token names.
     pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         let token = bearer(headers)?;
+        let now_s = jsonwebtoken::get_current_timestamp();
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        if let Some(known) = self.inner.verified.get(&digest)
+            && now_s <= known.expires_at_s.saturating_add(LEEWAY_S)
+        {
+            self.key(&known.kid).await?;
+            return Ok(known.caller);
+        }
+        let (caller, kid, expires_at_s) = self.verify(token).await?;
+        let verified = Verified { caller: caller.clone(), kid: kid.into(), expires_at_s };
+        self.inner.verified.insert(digest, verified);
+        Ok(caller)
+    }
+
+    /// The caller of a token, its key's id, and when it ends.
+    async fn verify(&self, token: &str) -> Result<(Caller, String, u64), Problem> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| invalid("it is not a signed JWT"))?;
         if header.crit.is_some() {
             return Err(invalid("its header makes an extension critical that is not known here"));
@@ -137,7 +170,7 @@ impl Auth {
         }
         // A role that is not known here grants nothing.
         let roles = claims.roles.iter().filter_map(|role| role.parse().ok()).collect();
-        Ok(Caller::new(&self.inner.issuer, &claims.sub, roles))
+        Ok((Caller::new(&self.inner.issuer, &claims.sub, roles), kid, claims.exp))
     }
 
     async fn key(&self, kid: &str) -> Result<Key, Problem> {

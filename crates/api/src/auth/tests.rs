@@ -55,6 +55,29 @@ async fn a_good_token_names_its_caller() {
     auth.authenticate(&headers(&format!("bEARER {token}"))).await.unwrap();
 }
 
+#[tokio::test]
+async fn what_is_remembered_ends_with_its_time_and_its_key() {
+    let issuer = local();
+    let auth = Auth::new(&settings(), Keys::Local(issuer.clone())).unwrap();
+    let mut claims = good_claims();
+    let good = issuer.sign_claims(&claims).unwrap();
+    let caller = check(&auth, &good).await.unwrap();
+    assert_eq!(check(&auth, &good).await.unwrap().user_id(), caller.user_id());
+    assert_eq!(auth.inner.verified.len(), 1);
+    // The same token with another signature is another token.
+    check(&auth, &format!("{good}AA")).await.unwrap_err();
+    let now_s = Utc::now().timestamp().unsigned_abs();
+    claims["exp"] = json!(now_s - 600);
+    let late = issuer.sign_claims(&claims).unwrap();
+    let kid = issuer.jwks()["keys"][0]["kid"].as_str().unwrap().to_owned();
+    for (token, kid, expires_at_s) in [(&late, kid.as_str(), now_s - 600), (&good, "withdrawn", now_s + 600)]
+    {
+        let remembered = Verified { caller: caller.clone(), kid: kid.into(), expires_at_s };
+        auth.inner.verified.insert(Sha256::digest(token).into(), remembered);
+        check(&auth, token).await.unwrap_err();
+    }
+}
+
 /// Claims that hold or do not: what is changed, to what (null takes it away), whether it is taken.
 #[tokio::test]
 async fn every_claim_is_checked() {

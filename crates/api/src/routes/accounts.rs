@@ -11,7 +11,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use overround_app::{AccountView, PostingView};
+use overround_app::{AccountView, Movement, PostingView};
 use overround_domain::ids::AccountId;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -120,8 +120,7 @@ pub async fn credit_account(
     request: KeyedJson<MoveMoney>,
 ) -> Result<Response, Problem> {
     let KeyedJson { keyed, body } = request;
-    record(&caller, path.account_id, "credit", &body);
-    let posted = state.app.credit(path.account_id, keyed, body.amount_cents.0, body.currency).await?;
+    let posted = state.app.credit(path.account_id, keyed, movement(&caller, body)).await?;
     Ok(written::<PostingView, Posting>(StatusCode::CREATED, posted))
 }
 
@@ -138,19 +137,16 @@ pub async fn debit_account(
     request: KeyedJson<MoveMoney>,
 ) -> Result<Response, Problem> {
     let KeyedJson { keyed, body } = request;
-    record(&caller, path.account_id, "debit", &body);
-    let posted = state.app.debit(path.account_id, keyed, body.amount_cents.0, body.currency).await?;
+    let posted = state.app.debit(path.account_id, keyed, movement(&caller, body)).await?;
     Ok(written::<PostingView, Posting>(StatusCode::CREATED, posted))
 }
 
-/// Who asked for money to be moved, and why, beside the trace id of the request.
-fn record(caller: &Caller, account_id: AccountId, act: &'static str, body: &MoveMoney) {
-    tracing::info!(
-        act,
-        actor = %caller.user_id(),
-        account = %account_id,
-        amount_cents = body.amount_cents.0.get(),
-        reason = %body.reason.0,
-        "money is to be moved by hand"
-    );
+/// The movement, with who asked for it.
+fn movement(caller: &Caller, body: MoveMoney) -> Movement {
+    Movement {
+        amount: body.amount_cents.0,
+        currency: body.currency,
+        author: caller.user_id().to_string(),
+        reason: body.reason.0,
+    }
 }

@@ -62,13 +62,14 @@ impl<'de> Deserialize<'de> for Reason {
     }
 }
 
-/// What a client attaches to a leg: a small JSON object, kept as it is.
+/// What a client attaches to a leg: a small JSON object, kept as it is, but for a zero's sign.
 #[derive(Debug, Clone, Default)]
 pub struct Attrs(pub Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Attrs {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let attrs = Map::<String, Value>::deserialize(d)?;
+        let mut attrs = Map::<String, Value>::deserialize(d)?;
+        attrs.values_mut().for_each(unsign_zeros);
         let length = serde_json::to_string(&attrs).map_err(D::Error::custom)?.len();
         if length > ATTRS_BYTES_MAX {
             return Err(D::Error::custom(format!("attrs are at most {ATTRS_BYTES_MAX} bytes of JSON")));
@@ -79,6 +80,17 @@ impl<'de> Deserialize<'de> for Attrs {
             ));
         }
         Ok(Self(attrs))
+    }
+}
+
+/// Takes the sign off every zero, as the canonical form (RFC 8785) does. PostgreSQL's jsonb forgets it,
+/// and a receipt is the same bytes before it was stored and after.
+fn unsign_zeros(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() && number.as_f64() == Some(0.0) => *value = Value::from(0.0),
+        Value::Array(values) => values.iter_mut().for_each(unsign_zeros),
+        Value::Object(fields) => fields.values_mut().for_each(unsign_zeros),
+        _ => {}
     }
 }
 
@@ -140,6 +152,20 @@ mod tests {
         }
         let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(ATTRS_BYTES_MAX));
         assert!(serde_json::from_str::<Attrs>(&long).is_err(), "too long");
+    }
+
+    #[test]
+    fn a_zero_in_attributes_has_no_sign() {
+        let table = [
+            (r#"{"a":-0.0}"#, r#"{"a":0.0}"#),
+            (r#"{"a":-0}"#, r#"{"a":0.0}"#),
+            (r#"{"a":[{"b":-0e9}],"c":{"d":-0.0}}"#, r#"{"a":[{"b":0.0}],"c":{"d":0.0}}"#),
+            (r#"{"a":0,"b":0.0,"c":-1,"d":-0.5}"#, r#"{"a":0,"b":0.0,"c":-1,"d":-0.5}"#),
+        ];
+        for (text, kept) in table {
+            let attrs: Attrs = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&attrs.0).unwrap(), kept, "{text}");
+        }
     }
 
     #[test]

@@ -5,8 +5,9 @@ use overround_domain::{betting, markets, wallet};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+// `tt`, not `literal`: utoipa does not read a literal that a macro has captured as one.
 macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident is $domain:path { $($variant:ident = $word:literal),* $(,)? })*) => {$(
+    ($($(#[$doc:meta])* $name:ident is $domain:path { $($variant:ident = $word:tt),* $(,)? })*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
         pub enum $name {

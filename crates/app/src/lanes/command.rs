@@ -42,6 +42,9 @@ pub(crate) struct MoveMoney {
     pub direction: Direction,
     pub amount: Cents,
     pub currency: Currency,
+    /// Who moves it, and why.
+    pub author: String,
+    pub reason: String,
 }
 
 /// What is decided about a market.
@@ -104,6 +107,8 @@ pub(crate) enum Outcome {
     Settled(Option<Cents>),
     /// The key was used before: the answer is read after the transaction.
     UsedKey,
+    /// Its deadline had passed when its turn came: it was not carried out.
+    Expired,
 }
 
 /// A command's answer.

@@ -27,6 +27,8 @@ use overround_store::wallet::idempotency::Answered;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The answer kept under the key of a request that placed no bet.
@@ -39,12 +41,22 @@ pub(super) enum KeptAnswer {
     Moved(PostingView),
 }
 
+/// A snapshot that was on sale when the cache was read.
+#[derive(Debug)]
+pub(super) struct OnSale {
+    pub snapshot: Arc<Snapshot>,
+    /// When its window ends; none on a recording's clock, which stands still meanwhile.
+    pub until: Option<Instant>,
+}
+
 /// Decides a batch: its state, and what it amounts to so far.
 pub(super) struct Decider<'a> {
     pub clock: &'a Clock,
     pub now: Timestamp,
+    /// The same moment on the clock of deadlines: after the rows were loaded and their locks were had.
+    pub instant: Instant,
     pub rules: &'a Rules,
-    pub snapshots: &'a BTreeMap<MarketId, Snapshot>,
+    pub snapshots: &'a BTreeMap<MarketId, OnSale>,
     pub loaded: Loaded,
     pub writes: Writes,
 }
@@ -73,6 +85,11 @@ impl Decider<'_> {
         let claim = (command.player().account_id, keyed.key.clone());
         if !self.loaded.first.remove(&claim) {
             return Ok(Outcome::UsedKey);
+        }
+        if keyed.deadline <= self.instant {
+            // Its caller was told to ask again, and may, with the same key.
+            self.answer(command.player(), keyed, None);
+            return Ok(Outcome::Expired);
         }
         let decided = match command {
             Command::Place(place) => self.place(place)?,
@@ -140,7 +157,10 @@ impl Decider<'_> {
             .iter()
             .map(|leg| {
                 let fence: Option<Fence> = self.loaded.fences.get(&(leg.market_id, cell)).copied();
-                (leg.market_id, MarketView { fence, snapshot: self.snapshots.get(&leg.market_id).cloned() })
+                let held = self.snapshots.get(&leg.market_id);
+                let on_sale = held.filter(|held| held.until.is_none_or(|until| self.instant < until));
+                let snapshot = on_sale.map(|held| Arc::clone(&held.snapshot));
+                (leg.market_id, MarketView { fence, snapshot })
             })
             .collect()
     }
@@ -219,8 +239,8 @@ impl Decider<'_> {
             created_at: id.created_at().unwrap_or(self.now),
         };
         let payload = json!({
-            "account_id": account.id.uuid(), "posting_id": id.uuid(), "amount_cents": view.amount,
-            "currency": view.currency,
+            "account_id": account.id.uuid(), "posting_id": id.uuid(), "amount_cents": command.amount,
+            "currency": view.currency, "author": command.author, "reason": command.reason,
         });
         let trace = Some(command.keyed.trace_id.clone());
         self.event(event, command.player.cell, account.id.uuid(), after.seq, payload, trace);

@@ -1,14 +1,15 @@
 //! Lanes: all that changes a balance queues here.
 //!
-//! A lane takes what queued while its last commit ran and runs it as one SERIALIZABLE transaction:
-//! it **loads** the rows that the commands touch with set-based queries, **decides** each command in
-//! turn by the domain's rules, and **writes** all rows, one INSERT a table. A batch of one takes the
-//! same path. Correctness never depends on lanes: constraints and serializability hold between
-//! processes; lanes make conflicts rare and commits cheap.
+//! A lane owns whole cells. It takes what queued while its last commit ran and runs it as one
+//! SERIALIZABLE transaction: it **loads** the rows that the commands touch with set-based queries,
+//! **decides** each command in turn by the domain's rules, and **writes** all rows, one INSERT a table.
+//! A batch of one takes the same path. Correctness never depends on lanes: constraints and
+//! serializability hold between processes; lanes make conflicts rare and commits cheap.
 
 mod command;
 mod decide;
 mod load;
+mod queue;
 mod run;
 mod settle;
 mod write;
@@ -19,12 +20,12 @@ use crate::{Clock, Error, Settings};
 use overround_domain::wallet::Cell;
 use overround_live::Live;
 use overround_store::Store;
+use queue::Queue;
 use run::Runner;
-use std::sync::{Mutex, PoisonError};
-use tokio::sync::{mpsc, oneshot};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, timeout_at};
 
 /// A command that waits in a lane.
 struct Job {
@@ -33,77 +34,95 @@ struct Job {
     reply: oneshot::Sender<Result<Reply, Error>>,
 }
 
-/// The lanes of one process. There is one so far, which owns every cell.
+/// The lanes of one process. Lane `cell mod lanes` owns a cell.
 pub(crate) struct Lanes {
-    queue: mpsc::Sender<Job>,
-    closing: CancellationToken,
-    task: Mutex<Option<JoinHandle<()>>>,
+    queues: Vec<Arc<Queue<Job>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Lanes {
     /// Starts the lanes.
     pub(crate) fn start(store: &Store, live: &Live, clock: &Clock, settings: &Settings) -> Self {
-        let (queue, jobs) = mpsc::channel(settings.queue_depth);
-        let closing = CancellationToken::new();
         let runner = Runner::new(store.clone(), live.clone(), clock.clone(), settings.rules.clone());
-        let task = tokio::spawn(work(runner, jobs, closing.clone(), settings.batch_max));
-        Self { queue, closing, task: Mutex::new(Some(task)) }
+        let runner = Arc::new(runner);
+        let queues: Vec<_> =
+            (0..settings.lanes.max(1)).map(|_| Arc::new(Queue::new(settings.queue_depth))).collect();
+        let lane = |queue: &Arc<Queue<Job>>| {
+            tokio::spawn(work(Arc::clone(&runner), Arc::clone(queue), settings.batch_max))
+        };
+        let tasks = Mutex::new(queues.iter().map(lane).collect());
+        Self { queues, tasks }
     }
 
     /// Queues a command in the lane of its cell and waits for its outcome. Once queued it is carried
-    /// out even if the caller goes away, unless its deadline passes first.
+    /// out even if the caller goes away, unless its deadline passes first. A player's command is turned
+    /// away when the lane is full; a settlement waits, until its deadline, for room.
     pub(crate) async fn submit(
         &self,
-        _cell: Cell,
+        cell: Cell,
         command: Command,
         deadline: Instant,
     ) -> Result<Reply, Error> {
+        let place = usize::try_from(cell.get()).unwrap_or(0) % self.queues.len().max(1);
+        let queue = self.queues.get(place).ok_or_else(unavailable)?;
         let (reply, outcome) = oneshot::channel();
-        let full = |_| {
-            metrics::counter!("overround_lane_full_total").increment(1);
-            Error::Unavailable { part: "lane", retry_after_s: 1 }
-        };
-        self.queue.try_send(Job { command, deadline, reply }).map_err(full)?;
+        let (account, waits) = (command.player().account_id, matches!(command, Command::Settle(_)));
+        let job = Job { command, deadline, reply };
         metrics::gauge!("overround_lane_queued").increment(1);
-        outcome.await.map_err(|_| Error::internal("a lane ended with a command unanswered"))?
+        let queued = if waits {
+            matches!(timeout_at(deadline, queue.push_waiting(account, job)).await, Ok(Ok(())))
+        } else {
+            queue.push(account, job).is_ok()
+        };
+        if !queued {
+            metrics::gauge!("overround_lane_queued").decrement(1);
+            metrics::counter!("overround_lane_full_total").increment(1);
+            return Err(unavailable());
+        }
+        // A batch that ended by a panic answers nobody: what became of it is known by its key.
+        outcome.await.map_err(|_| unavailable())?
     }
 
     /// Takes no more commands and waits for those that were taken.
     pub(crate) async fn drain(&self) {
-        self.closing.cancel();
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task
-            && let Err(error) = task.await
-        {
-            tracing::error!(%error, "a lane ended by a panic");
+        self.close();
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a lane ended by a panic");
+            }
+        }
+    }
+
+    fn close(&self) {
+        for queue in &self.queues {
+            queue.close();
         }
     }
 }
 
 impl Drop for Lanes {
     fn drop(&mut self) {
-        self.closing.cancel();
+        self.close();
     }
 }
 
-async fn work(runner: Runner, mut jobs: mpsc::Receiver<Job>, closing: CancellationToken, batch_max: usize) {
-    let mut batch = Vec::with_capacity(batch_max);
-    loop {
-        tokio::select! {
-            biased;
-            () = closing.cancelled(), if !jobs.is_closed() => jobs.close(),
-            taken = jobs.recv_many(&mut batch, batch_max) => {
-                if taken == 0 {
-                    return;
-                }
-                metrics::gauge!("overround_lane_queued").decrement(batch_len(taken));
-                metrics::histogram!("overround_lane_batch_size").record(batch_len(taken));
-                runner.run(std::mem::take(&mut batch)).await;
-            }
+/// The lane is full or ends: the same request may be sent again.
+const fn unavailable() -> Error {
+    Error::Unavailable { part: "lane", retry_after_s: 1 }
+}
+
+/// A lane: one batch after another until the queue is closed and empty.
+async fn work(runner: Arc<Runner>, queue: Arc<Queue<Job>>, batch_max: usize) {
+    while let Some(batch) = queue.take(batch_max.max(1)).await {
+        let taken = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("overround_lane_queued").decrement(f64::from(taken));
+        metrics::histogram!("overround_lane_batch_size").record(f64::from(taken));
+        let runner = Arc::clone(&runner);
+        // In a task of its own, so that a defect that panics ends its batch and not the lane.
+        if let Err(error) = tokio::spawn(async move { runner.run(batch).await }).await {
+            metrics::counter!("overround_lane_panics_total").increment(1);
+            tracing::error!(%error, "a lane's batch ended by a panic");
         }
     }
-}
-
-fn batch_len(taken: usize) -> f64 {
-    f64::from(u32::try_from(taken).unwrap_or(u32::MAX))
 }

@@ -2,7 +2,7 @@
 
 use super::Job;
 use super::command::{Command, Outcome, Reply};
-use super::decide::{Decider, KeptAnswer};
+use super::decide::{Decider, KeptAnswer, OnSale};
 use super::load;
 use super::write::{Writes, write};
 use crate::betting::stored_receipt;
@@ -10,13 +10,12 @@ use crate::wallet::key_mismatch;
 use crate::{Clock, Error};
 use overround_domain::betting::Rules;
 use overround_domain::ids::{AccountId, MarketId};
-use overround_domain::markets::Snapshot;
-use overround_live::{Freshness, Live};
+use overround_live::{Freshness, Held, Live};
 use overround_store::wallet::idempotency;
 use overround_store::{Isolation, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 /// What a lane works with.
 pub(super) struct Runner {
@@ -61,7 +60,7 @@ impl Runner {
     async fn transact(
         &self,
         commands: Arc<Vec<Command>>,
-        snapshots: Arc<BTreeMap<MarketId, Snapshot>>,
+        snapshots: Arc<BTreeMap<MarketId, OnSale>>,
     ) -> Result<Vec<Outcome>, overround_store::Error> {
         let (clock, rules) = (self.clock.clone(), Arc::clone(&self.rules));
         let began = Instant::now();
@@ -76,6 +75,7 @@ impl Runner {
                     let decider = Decider {
                         clock: &clock,
                         now,
+                        instant: Instant::now(),
                         rules: &rules,
                         snapshots: &snapshots,
                         loaded,
@@ -93,7 +93,7 @@ impl Runner {
 
     /// Reads the snapshots that the batch's bets need. Without the cache bets are not taken, and all
     /// else goes on.
-    async fn read_cache(&self, jobs: Vec<Job>) -> (Vec<Job>, Arc<BTreeMap<MarketId, Snapshot>>) {
+    async fn read_cache(&self, jobs: Vec<Job>) -> (Vec<Job>, Arc<BTreeMap<MarketId, OnSale>>) {
         let wanted: BTreeSet<MarketId> = jobs
             .iter()
             .filter_map(|job| match &job.command {
@@ -106,14 +106,13 @@ impl Runner {
             return (jobs, Arc::default());
         }
         let wanted: Vec<MarketId> = wanted.into_iter().collect();
+        // Counted from before the question, so that a window may seem to end too early but never too late.
+        let asked = Instant::now();
         match self.live.read(&wanted, self.clock.for_cache()).await {
             Ok(held) => {
-                let on_sale = held
-                    .into_iter()
-                    .filter(|(_, held)| held.freshness != Freshness::Expired)
-                    .map(|(id, held)| (id, held.snapshot))
-                    .collect();
-                (jobs, Arc::new(on_sale))
+                let on_sale = held.into_iter().filter(|(_, held)| held.freshness != Freshness::Expired);
+                let on_sale = on_sale.map(|(id, held)| (id, self.on_sale(held, asked)));
+                (jobs, Arc::new(on_sale.collect()))
             }
             Err(error) => {
                 let (bets, others): (Vec<Job>, Vec<Job>) =
@@ -124,10 +123,20 @@ impl Runner {
         }
     }
 
+    fn on_sale(&self, held: Held, asked: Instant) -> OnSale {
+        let sellable = Duration::from_millis(u64::try_from(held.sellable_ms).unwrap_or(0));
+        let until = if self.clock.is_manual() { None } else { asked.checked_add(sellable) };
+        OnSale { snapshot: held.snapshot, until }
+    }
+
     async fn reply(&self, jobs: Vec<Job>, outcomes: Vec<Outcome>) {
         for (job, outcome) in jobs.into_iter().zip(outcomes) {
             let reply = match outcome {
                 Outcome::UsedKey => self.replay(&job.command).await,
+                Outcome::Expired => {
+                    metrics::counter!("overround_lane_expired_total").increment(1);
+                    Err(Error::Unavailable { part: "lane", retry_after_s: 1 })
+                }
                 outcome => Ok(Reply { replayed: false, outcome }),
             };
             // A caller that went away needs no answer: it will ask again with its key.

@@ -3,6 +3,7 @@
 use super::MarketAction;
 use super::commit::{fence_of, load, market_settled, odds_updated};
 use super::decide::Known;
+use crate::authored::{check_actor, check_reason};
 use crate::wallet::key_mismatch;
 use crate::{Answer, App, Error, Keyed};
 use overround_domain::ids::MarketId;
@@ -16,10 +17,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use tokio::time::Instant;
-
-/// The longest reason and the longest actor, in characters.
-const REASON_LEN_MAX: usize = 1000;
-const ACTOR_LEN_MAX: usize = 255;
 
 /// A request to act on a market.
 pub(super) struct Act {
@@ -69,8 +66,8 @@ pub(super) type Decide =
     dyn Fn(&Known, &Act, Timestamp) -> Result<Change, Contradiction> + Send + Sync + 'static;
 
 impl App {
-    /// Does an act once. `decide` sees the market under lock and says what changes; a change of the
-    /// row's status becomes a new version, and moves the fences in every cell.
+    /// Does an act once. `decide` sees the market under lock and says what changes. Every act becomes a new
+    /// version with its event; one that changes the market's status moves the fences in every cell.
     pub(super) async fn act(&self, act: Act, decide: Arc<Decide>) -> Result<Answer<MarketAction>, Error> {
         validate(&act)?;
         // Markets are never deleted, so this need not stand in the transaction.
@@ -121,9 +118,8 @@ impl App {
         let (kept, snapshot) = match decide(&known, act, now) {
             Err(contradiction) => (Kept::Contradicted(contradiction), None),
             Ok(change) => {
-                let snapshot = self.write_change(tx, act, &known, &change, now).await?;
-                let row = snapshot.as_ref().map_or(&change.row, |(row, _)| row);
-                (Kept::Done(action_of(row)), snapshot.map(|(_, snapshot)| Box::new(snapshot)))
+                let (row, snapshot) = self.write_change(tx, act, &known, &change, now).await?;
+                (Kept::Done(action_of(&row)), Some(Box::new(snapshot)))
             }
         };
         let stored = serde_json::to_value(&kept).map_err(|error| {
@@ -133,7 +129,8 @@ impl App {
         Ok(Ran::Now(kept, snapshot))
     }
 
-    /// Writes what changed. The market's row and snapshot when there is a new version.
+    /// Writes an act as a new version, also where the market is shown as before (a trader suspends what its
+    /// producer had suspended): its event is the record of who did it and why.
     async fn write_change(
         &self,
         tx: &mut Tx,
@@ -141,21 +138,22 @@ impl App {
         known: &Known,
         change: &Change,
         now: Timestamp,
-    ) -> Result<Option<(MarketRow, Snapshot)>, overround_store::Error> {
+    ) -> Result<(MarketRow, Snapshot), overround_store::Error> {
         let mut row = change.row.clone();
-        let last = known.snapshot.as_ref().filter(|last| last.status != row.status);
-        let Some(last) = last else {
-            if row != known.row {
-                market::markets::update(tx, &[row]).await?;
-            }
-            return Ok(None);
-        };
+        let last = known.snapshot.as_ref().ok_or_else(|| {
+            overround_store::Error::inconsistent("market.markets", "version", row.id.uuid(), "it has none")
+        })?;
+        let fence_moves = last.status != row.status;
         row.version += 1;
-        row.status_version += 1;
+        row.status_version += i64::from(fence_moves);
         let (version, status_version, status) = (row.version, row.status_version, row.status);
-        let snapshot = Snapshot { version, status_version, status, as_of: now, ..last.clone() };
+        // Another process may have published by a clock that is ahead: an instant never goes back.
+        let as_of = now.max(last.as_of);
+        let snapshot = Snapshot { version, status_version, status, as_of, ..last.clone() };
         market::markets::update(tx, std::slice::from_ref(&row)).await?;
-        market::fences::update(tx, &[(row.id, fence_of(&row))], self.cells()).await?;
+        if fence_moves {
+            market::fences::update(tx, &[(row.id, fence_of(&row))], self.cells()).await?;
+        }
         market::price_versions::insert(tx, &row.producer, &[&snapshot]).await?;
         let trace_id = Some(act.keyed.trace_id.clone());
         let mut domain_events = vec![odds_updated(self.clock(), &snapshot, said_by(act), trace_id.clone())?];
@@ -164,7 +162,7 @@ impl App {
             domain_events.push(market_settled(self.clock(), result, version, trace_id)?);
         }
         events::append(tx, &domain_events).await?;
-        Ok(Some((row, snapshot)))
+        Ok((row, snapshot))
     }
 
     /// Shows an act in Redis. The act is done, so a Redis that is away fails nothing: the fences hold,
@@ -216,14 +214,8 @@ fn answer(kept: Kept, market: MarketId) -> Result<MarketAction, Error> {
 }
 
 fn validate(act: &Act) -> Result<(), Error> {
-    let invalid = |pointer: &str, detail: String| Err(Error::Invalid { pointer: pointer.to_owned(), detail });
-    if act.actor.is_empty() || act.actor.chars().count() > ACTOR_LEN_MAX {
-        return invalid("/actor", format!("an actor has 1 to {ACTOR_LEN_MAX} characters"));
-    }
-    let reason_len = act.reason.as_ref().map(|reason| reason.trim().chars().count());
-    if reason_len.is_some_and(|len| !(1..=REASON_LEN_MAX).contains(&len)) {
-        return invalid("/reason", format!("a reason has 1 to {REASON_LEN_MAX} characters"));
-    }
+    check_actor(&act.actor)?;
+    act.reason.as_deref().map_or(Ok(()), check_reason)?;
     if Instant::now() >= act.keyed.deadline {
         return Err(Error::Unavailable { part: "postgres", retry_after_s: 1 });
     }

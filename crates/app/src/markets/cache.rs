@@ -1,7 +1,9 @@
 //! What this process remembers of the markets it published. Nothing depends on it: it saves queries
 //! for markets that did not change, and every entry is checked against the row that is locked.
 
+use super::Published;
 use super::decide::is_final;
+use overround_domain::ids::MarketId;
 use overround_domain::markets::{Snapshot, SourceMarket};
 use overround_live::{Lifetime, Window};
 use overround_store::market::{MarketRow, OutcomeRow};
@@ -30,6 +32,8 @@ pub(super) struct Entry {
 pub(crate) struct State {
     // By producer, then by the producer's key.
     entries: Mutex<HashMap<String, HashMap<String, Arc<Entry>>>>,
+    // Answers of calls that failed after they had committed, until the market is published again.
+    owed: Mutex<HashMap<MarketId, Published>>,
     jitter: Mutex<ChaCha8Rng>,
     window: Window,
     partitions_day: AtomicI64,
@@ -41,6 +45,7 @@ impl State {
         let jitter = seed.map_or_else(rand::make_rng, ChaCha8Rng::seed_from_u64);
         Self {
             entries: Mutex::default(),
+            owed: Mutex::default(),
             jitter: Mutex::new(jitter),
             window: Window::default(),
             partitions_day: AtomicI64::new(i64::MIN),
@@ -79,6 +84,22 @@ impl State {
             if of_producer.is_empty() {
                 entries.remove(producer);
             }
+        }
+    }
+
+    /// Keeps the answer of a call that failed after it had committed.
+    pub(super) fn owe(&self, answer: Published) {
+        let answer = self.with_owed(answer);
+        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        owed.insert(answer.market_id, answer);
+    }
+
+    /// An answer with what is owed of the market.
+    pub(super) fn with_owed(&self, answer: Published) -> Published {
+        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        match owed.remove(&answer.market_id) {
+            Some(earlier) => answer.after(earlier),
+            None => answer,
         }
     }
 

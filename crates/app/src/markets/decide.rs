@@ -73,14 +73,14 @@ pub(super) fn decide(
         return unchanged(known, snapshot);
     }
     let merged = merge(known, source, new_id);
-    let (result, results) = result_of(source, &merged.outcomes);
     let mut row = known.row.clone();
     row.name = name_or(&source.name, &source.key);
-    row.number_of_winners = i32::try_from(source.number_of_winners).unwrap_or(i32::MAX);
+    learn_rules(&mut row, source);
+    let (result, results) = result_of(&row, source, &merged.outcomes);
     row.source_status = source.status;
     row.in_play = source.in_play;
     row.bet_delay_ms = source.bet_delay_ms.max(0);
-    let priced = offers_of(source, &merged.outcomes, margin_bps);
+    let priced = offers_of(&row, source, &merged.outcomes, margin_bps);
     let sellable = is_sellable(row.kind, &priced.prices, &priced.suspensions);
     row.status = match results {
         Some(_) => MarketStatus::Settled,
@@ -99,7 +99,8 @@ pub(super) fn decide(
     row.status_version += i64::from(fence_moves);
     let snapshot = match &known.snapshot {
         Some(last) if !is_new => last.clone(),
-        _ => snapshot_of(&row, offers, at),
+        // Another process may have published by a clock that is ahead: an instant never goes back.
+        last => snapshot_of(&row, offers, last.as_ref().map_or(at, |last| at.max(last.as_of))),
     };
     Decided {
         row_changed: row != known.row,
@@ -118,6 +119,19 @@ pub(super) fn decide(
         result,
         results,
     }
+}
+
+/// Kind, tie rule and number of winners are those that the market was first seen with: bets were taken
+/// by them. Only a number that was not known yet becomes known.
+fn learn_rules(row: &mut MarketRow, source: &SourceMarket) {
+    if row.kind == MarketKind::Odds && row.number_of_winners == 0 {
+        row.number_of_winners = i32::try_from(source.number_of_winners).unwrap_or(i32::MAX);
+    }
+}
+
+/// How many outcomes win by a market's row.
+fn winners_of(row: &MarketRow) -> u32 {
+    u32::try_from(row.number_of_winners).unwrap_or(0)
 }
 
 /// What a market is shown as. INACTIVE and CLOSED are the producer's to say, and CLOSED a trader's too;
@@ -193,8 +207,10 @@ struct Merged {
     runners_changed: bool,
 }
 
-/// The market's outcomes after the message. One that the message leaves out stays, without a price;
-/// one that is removed never comes back.
+/// The market's outcomes after the message, which lists all that take part. Where outcomes exclude each
+/// other, one that it leaves out is a non-runner as much as one that it calls so, and a non-runner never
+/// comes back. A line that it leaves out is only not offered any more: bets on it stand. A message
+/// without any outcome says nothing of them.
 fn merge(known: &Known, source: &SourceMarket, new_id: &mut dyn FnMut() -> Uuid) -> Merged {
     let mut by_key: HashMap<&str, OutcomeRow> =
         known.outcomes.iter().map(|row| (row.source_key.as_str(), row.clone())).collect();
@@ -228,7 +244,17 @@ fn merge(known: &Known, source: &SourceMarket, new_id: &mut dyn FnMut() -> Uuid)
         }
         merged.outcomes.push(row);
     }
-    merged.outcomes.extend(by_key.into_values());
+    let withdraws = known.row.kind == MarketKind::Odds && !source.outcomes.is_empty();
+    for mut row in by_key.into_values() {
+        if withdraws && row.status != OutcomeStatus::Removed {
+            row.status = OutcomeStatus::Removed;
+            merged.runners_changed = true;
+            merged.removed.push(row.id);
+            merged.updated.push(row.clone());
+        }
+        merged.outcomes.push(row);
+    }
+    merged.removed.sort_unstable();
     merged.outcomes.sort_by_key(|row| (row.position, row.id));
     merged
 }
@@ -248,7 +274,7 @@ fn outcome_row(id: OutcomeId, market_id: MarketId, outcome: &SourceOutcome) -> O
 
 /// The house's prices over the source's. Where outcomes exclude each other and one has no price, the
 /// others' would be normalized without it: none is shown then.
-fn offers_of(source: &SourceMarket, outcomes: &[OutcomeRow], margin_bps: u32) -> Offers {
+fn offers_of(market: &MarketRow, source: &SourceMarket, outcomes: &[OutcomeRow], margin_bps: u32) -> Offers {
     let said: HashMap<&str, &SourceOutcome> =
         source.outcomes.iter().map(|outcome| (outcome.key.as_str(), outcome)).collect();
     let priced: Vec<PricedOutcome> = outcomes
@@ -262,9 +288,9 @@ fn offers_of(source: &SourceMarket, outcomes: &[OutcomeRow], margin_bps: u32) ->
             }
         })
         .collect();
-    let mut prices = house_prices(source.kind, source.number_of_winners, &priced, margin_bps);
+    let mut prices = house_prices(market.kind, winners_of(market), &priced, margin_bps);
     let incomplete = priced.iter().zip(&prices).any(|(outcome, price)| outcome.active && price.is_none());
-    if incomplete && source.kind == MarketKind::Odds {
+    if incomplete && market.kind == MarketKind::Odds {
         prices.fill(None);
     }
     board(outcomes.iter().zip(prices.into_iter().chain(std::iter::repeat(None))))
@@ -293,8 +319,9 @@ fn board<'a>(offered: impl Iterator<Item = (&'a OutcomeRow, Option<Price>)>) -> 
     offers
 }
 
-/// The result that a producer's closing message says.
+/// The result that a producer's closing message says, by the rules that the market is sold under.
 fn result_of(
+    market: &MarketRow,
     source: &SourceMarket,
     outcomes: &[OutcomeRow],
 ) -> (Recorded, Option<BTreeMap<OutcomeId, LegResult>>) {
@@ -307,7 +334,7 @@ fn result_of(
         .iter()
         .map(|row| (row.id, row.status, said.get(row.source_key.as_str()).copied().flatten()))
         .collect();
-    match results_from_winners(source.kind, source.number_of_winners, source.tie_rule, &winners) {
+    match results_from_winners(market.kind, winners_of(market), market.tie_rule, &winners) {
         Ok(results) => (Recorded::Recorded, Some(results)),
         Err(error) => (Recorded::NeedsManual(error.to_string()), None),
     }

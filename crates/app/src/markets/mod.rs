@@ -42,6 +42,22 @@ pub struct Published {
     pub result: Recorded,
     /// The runners that the message removed: bets on them are void.
     pub removed: Vec<OutcomeId>,
+    /// All outcomes, each with the producer's own id of it.
+    pub outcomes: BTreeMap<OutcomeId, String>,
+}
+
+impl Published {
+    /// Adds what an earlier message came to that nobody was told of.
+    fn after(mut self, earlier: Self) -> Self {
+        self.version = self.version.or(earlier.version);
+        if self.result == Recorded::None {
+            self.result = earlier.result;
+        }
+        self.removed.extend(earlier.removed);
+        self.removed.sort_unstable();
+        self.removed.dedup();
+        self
+    }
 }
 
 /// Whether a message decided a market.

@@ -5,11 +5,13 @@ use super::commit::{Message, commit};
 use super::decide::Decided;
 use super::{Published, Recorded};
 use crate::{App, Error};
+use overround_domain::ids::OutcomeId;
 use overround_domain::markets::{Snapshot, SourceMarket};
 use overround_domain::time::Timestamp;
 use overround_live::{Renewal, Renewed, SnapshotWrite, Write};
 use overround_store::Isolation;
-use std::collections::BTreeSet;
+use overround_store::market::OutcomeRow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How many markets go to Redis in one round trip.
@@ -27,7 +29,8 @@ impl App {
     /// Takes a producer's message: the complete state of each market it is about, at the instant `at`
     /// of this application's clock. What changed of what is sold becomes a new version, its event,
     /// and the snapshot in Redis; what did not change is confirmed. The answers stand in the order
-    /// of the markets.
+    /// of the markets. A message may be sent again: what a failed call had committed by then is in the
+    /// answer to the next one about the market.
     ///
     /// # Errors
     /// [`Error::Unavailable`] `postgres`: nothing was changed. [`Error::Unavailable`] `redis`: the
@@ -43,6 +46,24 @@ impl App {
         self.ready_partitions().await?;
         let state = self.markets_state();
         let mut answers: Vec<Option<Published>> = markets.iter().map(|_| None).collect();
+        let published = self.publish_all(producer, at, markets, &mut answers).await;
+        let answers = answers.into_iter().flatten();
+        if let Err(error) = published {
+            answers.for_each(|answer| state.owe(answer));
+            return Err(error);
+        }
+        Ok(answers.map(|answer| state.with_owed(answer)).collect())
+    }
+
+    /// Answers what was committed, also when it fails after that.
+    async fn publish_all(
+        &self,
+        producer: &str,
+        at: Timestamp,
+        markets: &[SourceMarket],
+        answers: &mut [Option<Published>],
+    ) -> Result<(), Error> {
+        let state = self.markets_state();
         let (mut same, mut changed) = (Vec::new(), Vec::new());
         for (index, source) in markets.iter().enumerate() {
             match state.entry(producer, &source.key) {
@@ -50,12 +71,11 @@ impl App {
                 entry => changed.push((index, (source.clone(), entry))),
             }
         }
-        self.publish_changed(producer, at, changed, &mut answers).await?;
+        self.publish_changed(producer, at, changed, answers).await?;
         // What Redis does not hold any more, or holds newer than this process knows, is read again.
-        let lost = self.confirm(at, same, &mut answers).await?;
+        let lost = self.confirm(at, same, answers).await?;
         let reread = lost.into_iter().filter_map(|index| Some((index, (markets.get(index)?.clone(), None))));
-        self.publish_changed(producer, at, reread.collect(), &mut answers).await?;
-        Ok(answers.into_iter().flatten().collect())
+        self.publish_changed(producer, at, reread.collect(), answers).await
     }
 
     /// Commits markets, shows them, remembers them.
@@ -206,6 +226,7 @@ fn published(decided: Decided) -> Published {
         snapshot: decided.snapshot,
         result: decided.result,
         removed: decided.removed,
+        outcomes: keys_of(&decided.outcomes),
     }
 }
 
@@ -218,5 +239,10 @@ fn as_remembered(entry: &Entry) -> Published {
         snapshot: entry.snapshot.clone(),
         result: entry.needs_manual.clone().map_or(Recorded::None, Recorded::NeedsManual),
         removed: Vec::new(),
+        outcomes: keys_of(&entry.outcomes),
     }
+}
+
+fn keys_of(outcomes: &[OutcomeRow]) -> BTreeMap<OutcomeId, String> {
+    outcomes.iter().map(|row| (row.id, row.source_key.clone())).collect()
 }

@@ -6,6 +6,7 @@ use overround_domain::ids::{EventId, MarketId};
 use overround_live::{Freshness, Held};
 use overround_store::market::{self, EventRow, MarketRow, OutcomeRow};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl App {
     /// The events, newest first.
@@ -93,7 +94,8 @@ fn board(
         Some(held) => (Some(held.confirmed_at), Some(held.age_ms), held.freshness),
         None => (None, None, Freshness::Expired),
     };
-    let snapshot = stored.or_else(|| held.map(|held| held.snapshot))?;
+    let held = held.map(|held| Arc::unwrap_or_clone(held.snapshot));
+    let snapshot = stored.or(held)?;
     Some(MarketBoard { market, snapshot, confirmed_at, age_ms, freshness })
 }
 

@@ -34,6 +34,19 @@ pub struct AccountView {
     pub created_at: Timestamp,
 }
 
+/// A credit or debit to make by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Movement {
+    /// Minor units, from 1 to 10^13.
+    pub amount: Cents,
+    /// Its currency, which must be the account's.
+    pub currency: Currency,
+    /// Who makes it: 1 to 255 characters.
+    pub author: String,
+    /// Why: 1 to 1000 characters.
+    pub reason: String,
+}
+
 /// A credit or debit that was posted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostingView {

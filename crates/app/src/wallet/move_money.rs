@@ -1,10 +1,11 @@
 //! Credits and debits: what stands for deposits and withdrawals until payments come.
 
-use super::PostingView;
+use super::{Movement, PostingView};
+use crate::authored::{check_actor, check_reason};
 use crate::lanes::{Command, Direction, MoveMoney, Outcome, Reply};
 use crate::{Answer, App, Error, KeptRefusal, Keyed};
 use overround_domain::ids::AccountId;
-use overround_domain::money::{Cents, Currency};
+use overround_domain::money::Cents;
 
 /// The largest amount of one credit or debit: 10^13 minor units, so that no sum of a sane number of
 /// them comes near the end of an i64.
@@ -20,10 +21,9 @@ impl App {
         &self,
         account_id: AccountId,
         keyed: Keyed,
-        amount: Cents,
-        currency: Currency,
+        movement: Movement,
     ) -> Result<Answer<PostingView>, Error> {
-        self.move_money(account_id, keyed, Direction::Credit, amount, currency).await
+        self.move_money(account_id, keyed, Direction::Credit, movement).await
     }
 
     /// Debits a player's account to the house's PSP clearing account of its cell.
@@ -34,10 +34,9 @@ impl App {
         &self,
         account_id: AccountId,
         keyed: Keyed,
-        amount: Cents,
-        currency: Currency,
+        movement: Movement,
     ) -> Result<Answer<PostingView>, Error> {
-        self.move_money(account_id, keyed, Direction::Debit, amount, currency).await
+        self.move_money(account_id, keyed, Direction::Debit, movement).await
     }
 
     async fn move_money(
@@ -45,9 +44,11 @@ impl App {
         account_id: AccountId,
         keyed: Keyed,
         direction: Direction,
-        amount: Cents,
-        currency: Currency,
+        movement: Movement,
     ) -> Result<Answer<PostingView>, Error> {
+        let Movement { amount, currency, author, reason } = movement;
+        check_actor(&author)?;
+        check_reason(&reason)?;
         if amount <= Cents::ZERO || amount > AMOUNT_MAX {
             return Err(Error::Invalid {
                 pointer: "/amount_cents".to_owned(),
@@ -56,7 +57,7 @@ impl App {
         }
         let player = self.player(account_id).await?;
         let (cell, deadline) = (player.cell, keyed.deadline);
-        let command = Command::Move(MoveMoney { player, keyed, direction, amount, currency });
+        let command = Command::Move(MoveMoney { player, keyed, direction, amount, currency, author, reason });
         let Reply { replayed, outcome } = self.lanes().submit(cell, command, deadline).await?;
         match outcome {
             Outcome::Moved(value) => Ok(Answer { replayed, value }),

@@ -7,23 +7,44 @@ use overround_domain::events::{DomainEvent, EventType};
 use overround_domain::ids::{AccountId, DomainEventId, UserId};
 use overround_domain::money::{Cents, Currency};
 use overround_domain::wallet::{Account, AccountKind, AccountStatus, Cell};
-use overround_store::wallet::accounts;
+use overround_store::wallet::accounts::{self, NewAccounts};
 use overround_store::wallet::actor_idempotency::{self, Claimed};
-use overround_store::{Isolation, events};
-use serde_json::json;
+use overround_store::{Isolation, Tx, events};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The answer kept under (actor, key).
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kept {
+    Opened(AccountView),
+    /// The user had an account in that currency.
+    Exists,
+}
 
 /// What the transaction came to.
-enum Opened {
-    Now(AccountView),
-    Before(serde_json::Value),
+enum Ran {
+    Now(Kept),
+    Before(Value),
     Mismatch,
+}
+
+/// What is to be opened, and under whose key.
+struct Opening {
+    actor: String,
+    keyed: Keyed,
+    view: AccountView,
+    accounts: NewAccounts,
+    event: DomainEvent,
 }
 
 impl App {
     /// Opens a user's account in a currency. `actor` is who asks; the key counts among their acts.
     ///
     /// # Errors
-    /// [`Error::Conflict`] `ACCOUNT_EXISTS` when the user has one in that currency.
+    /// [`Error::Conflict`] `ACCOUNT_EXISTS` when the user has one in that currency: kept under the key
+    /// like the account that is opened.
     pub async fn open_account(
         &self,
         actor: &str,
@@ -31,50 +52,30 @@ impl App {
         user_id: UserId,
         currency: Currency,
     ) -> Result<Answer<AccountView>, Error> {
+        let trace_id = keyed.trace_id.clone();
         let (view, accounts) = self.new_accounts(user_id, currency);
         let event = self.opened_event(&view, &keyed);
-        let (actor, asked) = (actor.to_owned(), keyed.clone());
+        let opening = Arc::new(Opening { actor: actor.to_owned(), keyed, view, accounts, event });
         let ran = self
             .store()
             .run("open_account", Isolation::Serializable, move |tx| {
-                let (actor, keyed, accounts) = (actor.clone(), keyed.clone(), accounts.clone());
-                let (view, event) = (view.clone(), event.clone());
-                Box::pin(async move {
-                    let now = view.created_at;
-                    match actor_idempotency::claim(tx, &actor, &keyed.key, &keyed.request_hash, now).await? {
-                        Claimed::Mismatch => return Ok(Opened::Mismatch),
-                        Claimed::Done(answer) => return Ok(Opened::Before(answer)),
-                        Claimed::New => {}
-                    }
-                    accounts::open(tx, &accounts, now).await?;
-                    let answer = json!(view);
-                    actor_idempotency::keep(tx, &actor, &keyed.key, &answer).await?;
-                    events::append(tx, &[event]).await?;
-                    Ok(Opened::Now(view))
-                })
+                let opening = Arc::clone(&opening);
+                Box::pin(async move { opening.run(tx).await })
             })
-            .await;
+            .await?;
         match ran {
-            Ok(Opened::Now(view)) => Ok(Answer::first(view)),
-            Ok(Opened::Before(answer)) => {
-                Ok(Answer::replay(serde_json::from_value(answer).map_err(Error::internal)?))
+            Ran::Now(kept) => answer(kept, currency).map(Answer::first),
+            Ran::Before(kept) => {
+                let kept: Kept = serde_json::from_value(kept).map_err(Error::internal)?;
+                answer(kept, currency).map(Answer::replay)
             }
-            Ok(Opened::Mismatch) => Err(Error::refused(key_mismatch(), asked.trace_id)),
-            Err(overround_store::Error::Constraint(name))
-                if name.starts_with("accounts_user_kind_currency_key") =>
-            {
-                Err(Error::Conflict {
-                    code: "ACCOUNT_EXISTS",
-                    detail: format!("the user has an account in {currency}; one a currency is kept"),
-                })
-            }
-            Err(error) => Err(error.into()),
+            Ran::Mismatch => Err(Error::refused(key_mismatch(), trace_id)),
         }
     }
 
     /// A new account, and its rows: its own, its hold, and the house's of its cell, which may stand
     /// already.
-    fn new_accounts(&self, user_id: UserId, currency: Currency) -> (AccountView, Vec<Account>) {
+    fn new_accounts(&self, user_id: UserId, currency: Currency) -> (AccountView, NewAccounts) {
         let cell = Cell::of(user_id, self.cells());
         let new_id = || AccountId::from_uuid(self.clock().id());
         let id = new_id();
@@ -90,12 +91,13 @@ impl App {
             floor: user_id.map(|_| Cents::ZERO),
             seq: 0,
         };
-        let rows = vec![
-            account(id, AccountKind::Player, Some(user_id), None),
-            account(new_id(), AccountKind::Hold, Some(user_id), Some(id)),
-            account(new_id(), AccountKind::House, None, None),
-            account(new_id(), AccountKind::PspClearing, None, None),
-        ];
+        let rows = NewAccounts {
+            player: account(id, AccountKind::Player, Some(user_id), None),
+            hold: account(new_id(), AccountKind::Hold, Some(user_id), Some(id)),
+            house: [AccountKind::House, AccountKind::PspClearing]
+                .map(|kind| account(new_id(), kind, None, None))
+                .to_vec(),
+        };
         let view = AccountView {
             id,
             user_id,
@@ -121,6 +123,35 @@ impl App {
             trace_id: Some(keyed.trace_id.clone()),
             created_at: view.created_at,
         }
+    }
+}
+
+impl Opening {
+    async fn run(&self, tx: &mut Tx) -> Result<Ran, overround_store::Error> {
+        let (actor, keyed, now) = (&self.actor, &self.keyed, self.view.created_at);
+        match actor_idempotency::claim(tx, actor, &keyed.key, &keyed.request_hash, now).await? {
+            Claimed::Mismatch => return Ok(Ran::Mismatch),
+            Claimed::Done(answer) => return Ok(Ran::Before(answer)),
+            Claimed::New => {}
+        }
+        let kept = if accounts::open(tx, &self.accounts, now).await? {
+            events::append(tx, std::slice::from_ref(&self.event)).await?;
+            Kept::Opened(self.view.clone())
+        } else {
+            Kept::Exists
+        };
+        actor_idempotency::keep(tx, actor, &keyed.key, &json!(kept)).await?;
+        Ok(Ran::Now(kept))
+    }
+}
+
+fn answer(kept: Kept, currency: Currency) -> Result<AccountView, Error> {
+    match kept {
+        Kept::Opened(view) => Ok(view),
+        Kept::Exists => Err(Error::Conflict {
+            code: "ACCOUNT_EXISTS",
+            detail: format!("the user has an account in {currency}; one a currency is kept"),
+        }),
     }
 }
 

@@ -79,7 +79,7 @@ impl<'a> Attempt<'a> {
 impl<'a> SeenLeg<'a> {
     fn new(request: &'a LegRequest, context: &PlaceContext<'a>) -> Self {
         let market = context.markets.get(&request.market_id);
-        let snapshot = market.and_then(|market| market.snapshot.as_ref());
+        let snapshot = market.and_then(|market| market.snapshot.as_deref());
         let quote = snapshot.and_then(|snapshot| snapshot.prices.get(&request.outcome_id));
         Self { request, fence: market.and_then(|market| market.fence), snapshot, quote }
     }

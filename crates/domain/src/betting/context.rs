@@ -6,6 +6,7 @@ use crate::money::{Cents, Currency};
 use crate::time::Timestamp;
 use crate::wallet::AccountStatus;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The most legs a bet can have under any rules (betting rules, "Prices").
 pub const LEGS_MAX: usize = 20;
@@ -25,7 +26,7 @@ pub struct MarketView {
     /// Its fence; none when there is no such market.
     pub fence: Option<Fence>,
     /// Its snapshot; none when the cache has none that may still be sold.
-    pub snapshot: Option<Snapshot>,
+    pub snapshot: Option<Arc<Snapshot>>,
 }
 
 /// A bet that the account placed moments ago.

@@ -22,7 +22,7 @@ impl Book {
     /// Applies a delta. Returns how many of its entries have money at what is no price.
     pub(super) fn apply(&mut self, change: &RunnerChange) -> u64 {
         let mut refused = 0;
-        for (price, size) in change.atb.iter().flatten() {
+        for (price, size) in &change.atb {
             match (price.price(), size.is_positive()) {
                 (Some(price), true) => drop(self.full.insert(price)),
                 (Some(price), false) => drop(self.full.remove(&price)),
@@ -30,8 +30,8 @@ impl Book {
                 (None, false) => {}
             }
         }
-        refused += apply_levels(&mut self.displayed, change.bdatb.as_deref().unwrap_or_default());
-        refused += apply_levels(&mut self.best, change.batb.as_deref().unwrap_or_default());
+        refused += apply_levels(&mut self.displayed, &change.bdatb);
+        refused += apply_levels(&mut self.best, &change.batb);
         if let Some(traded) = change.ltp {
             self.traded = traded.price();
         }

@@ -26,6 +26,14 @@ pub enum FeedError {
         /// What is wrong with it, and where in the line.
         reason: String,
     },
+    /// The last line has no end, and is no message: its recorder was stopped in the middle of it.
+    #[error("{input}: line {line} is torn off; it is left out")]
+    Torn {
+        /// The name the input was opened under.
+        input: String,
+        /// The line, from 1.
+        line: u64,
+    },
     /// The parts of a segmented message do not fit together; the message is left out.
     #[error("{input}: line {line}: {reason}; the segmented message is left out")]
     Segments {
@@ -42,7 +50,16 @@ impl FeedError {
     /// The line the error was seen at, from 1; 0 when nothing was read yet.
     pub fn line(&self) -> u64 {
         match self {
-            Self::Read { line, .. } | Self::Malformed { line, .. } | Self::Segments { line, .. } => *line,
+            Self::Read { line, .. }
+            | Self::Malformed { line, .. }
+            | Self::Torn { line, .. }
+            | Self::Segments { line, .. } => *line,
         }
+    }
+
+    /// Whether it is a loss that recordings have at their ends, or where their connection broke off: the
+    /// rest is as good as ever. All else says that the input is not what it was taken for.
+    pub fn is_loss(&self) -> bool {
+        matches!(self, Self::Torn { .. } | Self::Segments { .. })
     }
 }

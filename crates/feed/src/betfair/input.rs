@@ -17,6 +17,8 @@ pub struct Input {
     reader: Box<dyn BufRead + Send>,
     buffer: Vec<u8>,
     line: u64,
+    /// Whether any line was what it should be.
+    any_message: bool,
     ended: bool,
 }
 
@@ -39,7 +41,7 @@ impl Input {
         } else {
             Box::new(BufReader::new(whole))
         };
-        Ok(Self { name, reader, buffer: Vec::new(), line: 0, ended: false })
+        Ok(Self { name, reader, buffer: Vec::new(), line: 0, any_message: false, ended: false })
     }
 
     /// What errors call it by.
@@ -74,11 +76,18 @@ impl Input {
                 }
                 Err(error) => Err(error.to_string()),
             };
-            return Some(parsed.map_err(|reason| FeedError::Malformed {
-                input: self.name.clone(),
-                line: self.line,
-                reason,
-            }));
+            self.any_message |= parsed.is_ok();
+            return Some(parsed.map_err(|reason| self.refused(reason)));
+        }
+    }
+
+    /// What a line that is no message is: torn, when it has no end and messages came before it.
+    fn refused(&self, reason: String) -> FeedError {
+        let (input, line) = (self.name.clone(), self.line);
+        if self.any_message && !self.buffer.ends_with(b"\n") {
+            FeedError::Torn { input, line }
+        } else {
+            FeedError::Malformed { input, line, reason }
         }
     }
 

@@ -34,7 +34,7 @@ impl Market {
         }
         if let Some(mut definition) = change.market_definition.take() {
             if let Some(known) = &self.definition {
-                inherit_names(&mut definition, known);
+                definition.inherit(known);
             }
             self.definition = Some(definition);
             self.redefined = true;
@@ -84,7 +84,7 @@ impl Market {
         let (runners, refused) = listed(definition, kind);
         self.places = runners.iter().enumerate().map(|(place, runner)| (runner.key(), place)).collect();
         let outcomes = outcomes(definition, kind, &runners, |runner| {
-            let sold = definition.has_prices() && runner.status == RunnerStatus::Active;
+            let sold = definition.has_prices() && runner.status() == RunnerStatus::Active;
             if sold { best_back(&self.books, runner.key(), self.has_book) } else { None }
         });
         let market = describe(key, definition, kind, outcomes);
@@ -101,24 +101,7 @@ fn best_back(books: &HashMap<RunnerKey, Book>, runner: RunnerKey, market_has_boo
 }
 
 fn is_active(definition: &Definition, key: &RunnerKey) -> bool {
-    definition.runners.iter().any(|runner| runner.key() == *key && runner.status == RunnerStatus::Active)
-}
-
-/// Some definitions of a recording name what others leave out.
-fn inherit_names(definition: &mut Definition, known: &Definition) {
-    if definition.event_name.is_none() {
-        definition.event_name.clone_from(&known.event_name);
-    }
-    if definition.name.is_none() {
-        definition.name.clone_from(&known.name);
-    }
-    let names: HashMap<RunnerKey, &String> =
-        known.runners.iter().filter_map(|runner| Some((runner.key(), runner.name.as_ref()?))).collect();
-    for runner in &mut definition.runners {
-        if runner.name.is_none() {
-            runner.name = names.get(&runner.key()).map(|name| (*name).clone());
-        }
-    }
+    definition.runners.iter().any(|runner| runner.key() == *key && runner.status() == RunnerStatus::Active)
 }
 
 fn kind(definition: &Definition) -> MarketKind {
@@ -140,7 +123,7 @@ fn listed(definition: &Definition, kind: MarketKind) -> (Vec<&Runner>, u64) {
         .filter(|runner| kind == MarketKind::Odds || runner.key().handicap.line().is_some())
         .filter(|runner| seen.insert(runner.key()))
         .collect();
-    runners.sort_by_key(|runner| (runner.is_removed(), runner.sort_priority.unwrap_or(u32::MAX)));
+    runners.sort_by_key(|runner| (runner.is_removed(), runner.sort_priority()));
     let refused = definition.runners.len() - runners.len();
     (runners, u64::try_from(refused).unwrap_or(u64::MAX))
 }
@@ -183,7 +166,7 @@ fn is_handicap(runners: &[&Runner]) -> bool {
 /// The pair number of each runner: home at -0.5 and away at 0.5 share one, and so do over and under
 /// 2.5. Home is the selection that is listed first.
 fn pairs(runners: &[&Runner], handicap: bool) -> BTreeMap<RunnerKey, u32> {
-    let home = runners.iter().min_by_key(|runner| runner.sort_priority).map(|runner| runner.id);
+    let home = runners.iter().min_by_key(|runner| runner.sort_priority()).map(|runner| runner.id);
     let mut numbers = BTreeMap::new();
     let mut pairs = BTreeMap::new();
     for runner in runners {
@@ -200,10 +183,10 @@ fn pairs(runners: &[&Runner], handicap: bool) -> BTreeMap<RunnerKey, u32> {
 /// The result of a runner, once its market is closed. An each-way market has none: whether WINNER and
 /// PLACED pay the win part, the place part or both is not in the flag.
 fn won(definition: &Definition, runner: &Runner) -> Option<bool> {
-    if definition.status != StatusText::Closed || definition.market_type.as_deref() == Some("EACH_WAY") {
+    if definition.status() != StatusText::Closed || definition.market_type.as_deref() == Some("EACH_WAY") {
         return None;
     }
-    match runner.status {
+    match runner.status() {
         RunnerStatus::Winner | RunnerStatus::Placed => Some(true),
         RunnerStatus::Loser => Some(false),
         RunnerStatus::Active | RunnerStatus::Removed | RunnerStatus::RemovedVacant | RunnerStatus::Hidden => {
@@ -232,7 +215,7 @@ fn describe(
         kind,
         number_of_winners: if kind == MarketKind::Line { 0 } else { definition.number_of_winners() },
         tie_rule: tie_rule(definition, kind),
-        status: match definition.status {
+        status: match definition.status() {
             StatusText::Inactive => SourceStatus::Inactive,
             StatusText::Open => SourceStatus::Open,
             StatusText::Suspended => SourceStatus::Suspended,

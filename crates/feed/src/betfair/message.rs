@@ -1,10 +1,19 @@
-//! The messages as they stand on the wire. Unknown fields are ignored: recorders add their own.
+//! The messages as they stand on the wire. Unknown fields are ignored: recorders add their own. So is
+//! much that is missing, null or out of range, where there is one safe way to read it: what cannot be
+//! told is not sold.
 
 use super::decimal::Decimal;
+use super::lenient::{Count, present};
 use serde::Deserialize;
+use std::collections::HashMap;
 
-/// The last instant taken for real, the end of the year 9999, in milliseconds.
-const PUBLISH_TIME_MAX: i64 = 253_402_300_799_999;
+/// The last instant taken for real, in milliseconds: in the year 5138. Numbers of up to fourteen digits
+/// are spelled out by everything that they pass through, Redis's Lua included.
+const PUBLISH_TIME_MAX: i64 = 99_999_999_999_999;
+/// The longest delay taken for real, in seconds.
+const BET_DELAY_S_MAX: u32 = 86_400;
+/// The most winners taken for real.
+const WINNERS_MAX: u32 = 65_535;
 /// The longest id taken for one; Betfair's have a dozen characters.
 const ID_CHARS_MAX: usize = 100;
 /// The status of a message whose contents are late.
@@ -22,7 +31,8 @@ pub(super) struct Message {
     ct: Option<ChangeType>,
     pub(super) segment_type: Option<SegmentType>,
     status: Option<i64>,
-    mc: Option<Vec<Change>>,
+    #[serde(default, deserialize_with = "present")]
+    mc: Vec<Change>,
 }
 
 /// Only what tells one operation from another.
@@ -49,7 +59,7 @@ pub(super) enum SegmentType {
     Middle,
     #[serde(rename = "SEG_END")]
     End,
-    #[serde(rename = "NONE")]
+    #[serde(other)]
     Whole,
 }
 
@@ -60,7 +70,8 @@ pub(super) struct Change {
     pub(super) id: String,
     img: Option<bool>,
     pub(super) market_definition: Option<Box<Definition>>,
-    rc: Option<Vec<RunnerChange>>,
+    #[serde(default, deserialize_with = "present")]
+    rc: Vec<RunnerChange>,
 }
 
 /// What happened to one runner's prices.
@@ -69,12 +80,18 @@ pub(super) struct RunnerChange {
     pub(super) id: i64,
     hc: Option<Decimal>,
     pub(super) ltp: Option<Decimal>,
-    pub(super) atb: Option<Vec<(Decimal, Decimal)>>,
-    pub(super) bdatb: Option<Vec<(Decimal, Decimal, Decimal)>>,
-    pub(super) batb: Option<Vec<(Decimal, Decimal, Decimal)>>,
-    atl: Option<Vec<(Decimal, Decimal)>>,
-    bdatl: Option<Vec<(Decimal, Decimal, Decimal)>>,
-    batl: Option<Vec<(Decimal, Decimal, Decimal)>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) atb: Vec<(Decimal, Decimal)>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) bdatb: Vec<(Decimal, Decimal, Decimal)>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) batb: Vec<(Decimal, Decimal, Decimal)>,
+    #[serde(default, deserialize_with = "present")]
+    atl: Vec<(Decimal, Decimal)>,
+    #[serde(default, deserialize_with = "present")]
+    bdatl: Vec<(Decimal, Decimal, Decimal)>,
+    #[serde(default, deserialize_with = "present")]
+    batl: Vec<(Decimal, Decimal, Decimal)>,
 }
 
 /// A market as its source describes it.
@@ -90,16 +107,16 @@ pub(super) struct Definition {
     pub(super) market_time: Option<String>,
     pub(super) open_date: Option<String>,
     pub(super) venue: Option<String>,
-    pub(super) status: StatusText,
+    status: Option<StatusText>,
     in_play: Option<bool>,
-    bet_delay: Option<u32>,
-    number_of_winners: Option<u16>,
+    bet_delay: Option<Count>,
+    number_of_winners: Option<Count>,
     price_ladder_definition: Option<Ladder>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     pub(super) runners: Vec<Runner>,
 }
 
-/// The status of a market. What is not known is taken as suspended.
+/// The status of a market. What is not known, or not given, is taken as suspended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum StatusText {
@@ -122,24 +139,24 @@ pub(super) enum BettingType {
     Odds,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Ladder {
     #[serde(rename = "type")]
     kind: Option<String>,
 }
 
 /// A runner as its market's definition lists it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Runner {
     pub(super) id: i64,
     hc: Option<Decimal>,
-    pub(super) status: RunnerStatus,
-    pub(super) sort_priority: Option<u32>,
+    status: Option<RunnerStatus>,
+    sort_priority: Option<Count>,
     pub(super) name: Option<String>,
 }
 
-/// The status of a runner. What is not known is taken as hidden: listed, without a price.
+/// The status of a runner. What is not known, or not given, is taken as hidden: listed, without a price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum RunnerStatus {
@@ -177,7 +194,7 @@ impl Message {
         if let Some(pt) = message.pt.filter(|pt| !(0..=PUBLISH_TIME_MAX).contains(pt)) {
             return Err(format!("its pt {pt} is not an instant in milliseconds"));
         }
-        for change in message.mc.iter().flatten() {
+        for change in &message.mc {
             let event_id =
                 change.market_definition.as_ref().and_then(|definition| definition.event_id.as_ref());
             if let Some(id) = [Some(&change.id), event_id].into_iter().flatten().find(|id| !is_id(id)) {
@@ -199,7 +216,7 @@ impl Message {
 
     /// Takes its changes out of it.
     pub(super) fn take_changes(&mut self) -> Vec<Change> {
-        self.mc.take().unwrap_or_default()
+        std::mem::take(&mut self.mc)
     }
 }
 
@@ -216,7 +233,7 @@ impl Change {
 
     /// The changes of its runners.
     pub(super) fn runners(&self) -> &[RunnerChange] {
-        self.rc.as_deref().unwrap_or_default()
+        &self.rc
     }
 }
 
@@ -228,14 +245,44 @@ impl RunnerChange {
 
     /// Whether it carries an entry of any order book, on either side.
     pub(super) fn has_book(&self) -> bool {
-        let pairs = [&self.atb, &self.atl];
         let levels = [&self.bdatb, &self.batb, &self.bdatl, &self.batl];
-        pairs.iter().any(|ladder| ladder.as_ref().is_some_and(|entries| !entries.is_empty()))
-            || levels.iter().any(|ladder| ladder.as_ref().is_some_and(|entries| !entries.is_empty()))
+        !self.atb.is_empty() || !self.atl.is_empty() || levels.iter().any(|ladder| !ladder.is_empty())
     }
 }
 
 impl Definition {
+    pub(super) fn status(&self) -> StatusText {
+        self.status.unwrap_or(StatusText::Suspended)
+    }
+
+    /// Takes over what the definition before it said and it leaves out. A list of no runners says
+    /// nothing of the runners: that all are gone is what their statuses, or the market's, would say.
+    pub(super) fn inherit(&mut self, known: &Self) {
+        fn fill<T: Clone>(now: &mut Option<T>, known: &Option<T>) {
+            if now.is_none() {
+                now.clone_from(known);
+            }
+        }
+        fill(&mut self.event_id, &known.event_id);
+        fill(&mut self.event_type_id, &known.event_type_id);
+        fill(&mut self.event_name, &known.event_name);
+        fill(&mut self.name, &known.name);
+        fill(&mut self.market_type, &known.market_type);
+        fill(&mut self.betting_type, &known.betting_type);
+        fill(&mut self.number_of_winners, &known.number_of_winners);
+        fill(&mut self.price_ladder_definition, &known.price_ladder_definition);
+        if self.runners.is_empty() {
+            self.runners.clone_from(&known.runners);
+        }
+        let names: HashMap<RunnerKey, &String> =
+            known.runners.iter().filter_map(|runner| Some((runner.key(), runner.name.as_ref()?))).collect();
+        for runner in &mut self.runners {
+            if runner.name.is_none() {
+                runner.name = names.get(&runner.key()).map(|name| (*name).clone());
+            }
+        }
+    }
+
     pub(super) fn betting_type(&self) -> BettingType {
         self.betting_type.unwrap_or(BettingType::Odds)
     }
@@ -246,11 +293,11 @@ impl Definition {
 
     /// The delay of a bet in play, in milliseconds.
     pub(super) fn bet_delay_ms(&self) -> i64 {
-        i64::from(self.bet_delay.unwrap_or(0)) * 1000
+        i64::from(self.bet_delay.map_or(0, |delay| delay.0.min(BET_DELAY_S_MAX))) * 1000
     }
 
     pub(super) fn number_of_winners(&self) -> u32 {
-        self.number_of_winners.map_or(1, u32::from)
+        self.number_of_winners.map_or(1, |winners| winners.0.min(WINNERS_MAX))
     }
 
     /// Whether its "prices" are prices, and not lines that are bet on at evens.
@@ -266,8 +313,17 @@ impl Runner {
         RunnerKey { selection: self.id, handicap: self.hc.unwrap_or_default() }
     }
 
+    pub(super) fn status(&self) -> RunnerStatus {
+        self.status.unwrap_or(RunnerStatus::Hidden)
+    }
+
+    /// Its place in the order that runners are shown in; those without one come last.
+    pub(super) fn sort_priority(&self) -> u32 {
+        self.sort_priority.map_or(u32::MAX, |priority| priority.0)
+    }
+
     /// Whether it takes part no more, so that bets on it are void.
     pub(super) fn is_removed(&self) -> bool {
-        matches!(self.status, RunnerStatus::Removed | RunnerStatus::RemovedVacant)
+        matches!(self.status(), RunnerStatus::Removed | RunnerStatus::RemovedVacant)
     }
 }

@@ -8,6 +8,7 @@ mod book;
 mod decimal;
 mod error;
 mod input;
+mod lenient;
 mod market;
 mod message;
 mod names;

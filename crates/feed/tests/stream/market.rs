@@ -173,6 +173,53 @@ fn an_unknown_status_is_suspended() {
 }
 
 #[test]
+fn what_a_definition_leaves_out_has_one_safe_reading() {
+    let bare = r#""marketDefinition":{"status":null,"bettingType":null,"inPlay":null,"betDelay":null,"runners":[null,{"id":1},{"id":2,"status":null,"hc":null,"sortPriority":null,"name":null}]}"#;
+    let market = market_after(&[mcm(1, &change(bare)), prices(2, r#"{"id":1,"atb":[[1.5,1]]}"#)]);
+    assert_eq!((market.status, market.kind), (SourceStatus::Suspended, MarketKind::Odds));
+    assert_eq!((market.in_play, market.bet_delay_ms, market.number_of_winners), (false, 0, 1));
+    let statuses: Vec<_> = market.outcomes.iter().map(|o| (o.status, o.won)).collect();
+    assert_eq!(statuses, [(OutcomeStatus::Active, None); 2]);
+    assert_eq!(best(&market), [None, None], "whose status is not known is not sold");
+}
+
+#[test]
+fn numbers_out_of_range_are_clamped() {
+    for (fields, winners, delay_ms) in [
+        (r#""numberOfWinners":-1,"betDelay":-5,"#, 0, 0),
+        (r#""numberOfWinners":2.0,"betDelay":5.0,"#, 2, 5_000),
+        (r#""numberOfWinners":99999999999999999999,"betDelay":99999999999,"#, 65_535, 86_400_000),
+    ] {
+        let definition = definition("OPEN", fields, RUNNERS).replace(r#""numberOfWinners":1,"#, "");
+        let market = market_after(&[mcm(1, &change(&definition))]);
+        assert_eq!((market.number_of_winners, market.bet_delay_ms), (winners, delay_ms), "{fields}");
+    }
+}
+
+#[test]
+fn a_definition_without_runners_says_nothing_of_them() {
+    let full = definition("OPEN", r#""marketName":"x","#, RUNNERS);
+    for runners in ["null", "[]", "[null]"] {
+        let bare = definition("SUSPENDED", "", runners);
+        let market = market_after(&[mcm(1, &change(&full)), mcm(2, &change(&bare))]);
+        let keys: Vec<_> = market.outcomes.iter().map(|o| (o.key.as_str(), o.status)).collect();
+        assert_eq!(keys, [("11:0", OutcomeStatus::Active), ("22:0", OutcomeStatus::Active)], "{runners}");
+        assert_eq!(market.status, SourceStatus::Suspended);
+    }
+    let alone = market_after(&[mcm(1, &change(&definition("OPEN", "", "null")))]);
+    assert!(alone.outcomes.is_empty());
+}
+
+#[test]
+fn what_a_market_is_stays_where_a_later_definition_leaves_it_out() {
+    let asian = definition("OPEN", "", RUNNERS).replace(r#""ODDS""#, r#""ASIAN_HANDICAP_DOUBLE_LINE""#);
+    let bare = format!(r#""marketDefinition":{{"status":"SUSPENDED","runners":{RUNNERS}}}"#);
+    let before = market_after(&[mcm(1, &change(&asian))]);
+    let after = market_after(&[mcm(1, &change(&asian)), mcm(2, &change(&bare))]);
+    assert_eq!(after, SourceMarket { status: SourceStatus::Suspended, ..before });
+}
+
+#[test]
 fn names_once_given_stay() {
     let named = format!(r#""name":"The Final","eventName":"Ann v Bea",{}"#, "");
     let unnamed = RUNNERS.replace(r#","name":"Ann""#, "");

@@ -35,8 +35,9 @@ fn segments_that_do_not_fit_are_errors() {
     ];
     for (case, segments, expected) in cases {
         let lines: Vec<String> = segments.iter().map(|segment| part(segment)).collect();
-        let errors: Vec<u64> = recording(&lines).filter_map(Result::err).map(|error| error.line()).collect();
-        assert_eq!(errors, expected, "{case}");
+        let errors: Vec<FeedError> = recording(&lines).filter_map(Result::err).collect();
+        assert_eq!(errors.iter().map(FeedError::line).collect::<Vec<_>>(), expected, "{case}");
+        assert!(errors.iter().all(FeedError::is_loss), "{case}: the rest can be played");
     }
 }
 
@@ -75,13 +76,12 @@ fn a_malformed_line_is_an_error_and_the_next_is_read() {
         r#"{"pt":3}"#,
         r#"{"op":"mcm","pt":"noon"}"#,
         r#"{"op":"mcm","pt":-1}"#,
-        r#"{"op":"mcm","pt":99999999999999999}"#,
+        r#"{"op":"mcm","pt":100000000000000}"#,
         r#"{"op":"mcm","pt":1,"mc":[{"id":""}]}"#,
         r#"{"op":"mcm","pt":1,"mc":[{"id":"1 1"}]}"#,
         r#"{"op":"mcm","pt":1,"mc":[{"id":"1.1","rc":[{"id":1,"atb":[[1.5]]}]}]}"#,
         r#"{"op":"mcm","pt":1,"mc":[{"id":"1.1","rc":[{"id":1,"ltp":"2.0"}]}]}"#,
         r#"{"op":"mcm","pt":1,"mc":[{"rc":[]}]}"#,
-        r#"{"op":"mcm","pt":1,"segmentType":"SEG_ODD"}"#,
     ];
     for text in bad {
         let items: Vec<_> = recording(&[text.to_owned(), open()]).collect();
@@ -90,8 +90,51 @@ fn a_malformed_line_is_an_error_and_the_next_is_read() {
             matches!(&items[0], Err(FeedError::Malformed { line: 1, input, .. }) if input == "case"),
             "{text}"
         );
+        assert!(items[0].as_ref().is_err_and(|error| !error.is_loss()), "{text}");
         assert!(items[1].is_ok(), "{text}");
     }
+}
+
+#[test]
+fn a_last_line_that_is_torn_is_a_loss_wherever_it_is_torn() {
+    let next = prices(2, r#"{"id":11,"hc":0.25,"atb":[[1.5,1]],"ltp":1.5,"tv":12.5}"#)
+        .replace("\"x\"", "\"\u{e9}\"");
+    for end in 1..next.len() {
+        let torn = [open().as_bytes(), b"\n", &next.as_bytes()[..end]].concat();
+        let items: Vec<_> = Recording::open([input("case", torn)]).collect();
+        assert!(
+            matches!(items.as_slice(), [Ok(_), Err(error @ FeedError::Torn { line: 2, .. })] if error.is_loss()),
+            "{end}: {items:?}"
+        );
+    }
+    let whole = [open(), next.clone()].join("\n");
+    assert!(Recording::open([input("case", whole)]).all(|item| item.is_ok()), "a whole line needs no end");
+    let ended: Vec<_> = Recording::open([input("case", format!("{}\n{{\n", open()))]).collect();
+    assert!(matches!(&ended[1], Err(FeedError::Malformed { line: 2, .. })), "a line with an end is not torn");
+    let only: Vec<_> = Recording::open([input("case", "{")]).collect();
+    assert!(
+        matches!(&only[0], Err(FeedError::Malformed { line: 1, .. })),
+        "nothing says that it is a recording"
+    );
+}
+
+#[test]
+fn what_is_null_or_unknown_is_passed_over() {
+    let lines = [
+        format!(
+            r#"{{"op":"mcm","id":null,"pt":99999999999999,"ct":"NEW","segmentType":"SEG_ODD","mc":[null,{}]}}"#,
+            change(&definition("OPEN", "", RUNNERS))
+        ),
+        r#"{"op":"mcm","pt":null,"segmentType":null,"status":null,"ct":null,"mc":null}"#.to_owned(),
+        mcm(3, &change(r#""img":null,"con":null,"marketDefinition":null,"rc":null"#)),
+        mcm(
+            4,
+            &change(
+                r#""rc":[null,{"id":11,"hc":null,"ltp":null,"atb":[null,[1.5,1]],"batb":null,"bdatb":null,"atl":null,"bdatl":null,"batl":null}]"#,
+            ),
+        ),
+    ];
+    assert_eq!(best(&market_after(&lines)), [price(3, 2), None]);
 }
 
 #[test]

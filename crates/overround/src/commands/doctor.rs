@@ -2,9 +2,9 @@
 
 use crate::config::Config;
 use crate::failure::{Failure, chain};
-use crate::out;
 use crate::report::{DoctorReport, doctor_table};
 use crate::stores::Stores;
+use crate::{out, stores};
 use overround_store::{Pool, Role, doctor};
 
 /// Checks the data and prints what was found.
@@ -12,10 +12,7 @@ use overround_store::{Pool, Role, doctor};
 /// # Errors
 /// When an invariant is violated, or the data cannot be read.
 pub async fn doctor(config: &Config, json: bool) -> Result<(), Failure> {
-    let stores = Stores::open(config).await?;
-    let report = on(&stores).await;
-    stores.close().await;
-    let report = report?;
+    let report = stores::with(config, on).await?;
     if json {
         out::line(serde_json::to_string(&report).map_err(|error| Failure::failed(error, "report it"))?);
     } else {

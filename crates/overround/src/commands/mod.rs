@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod bench;
 mod doctor;
 mod play;
 mod runtime;
@@ -7,11 +8,13 @@ mod serve;
 mod small;
 mod up;
 
+pub use doctor::examine;
+
 use crate::cli::{Cli, Command};
 use crate::config::{Loaded, Place};
 use crate::drive::Source;
 use crate::failure::Failure;
-use crate::{logs, out};
+use crate::{logs, out, signals};
 use std::process::ExitCode;
 
 /// Runs the command.
@@ -19,6 +22,10 @@ use std::process::ExitCode;
 /// # Errors
 /// Why it did not end well.
 pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    // The command that another one runs under hears of signals as that one does, and passes them on.
+    if !matches!(cli.command, Command::Runtime(_)) {
+        signals::listen();
+    }
     let mut flags = cli.global.given();
     match &cli.command {
         Command::Serve(listen) => flags.extend(listen.given()),
@@ -42,6 +49,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
             play::play(config, source, &simulate.play).await
         }
         Command::Doctor(options) => doctor::doctor(config, options.json).await,
+        Command::Bench(benchmark) => bench::bench(config, &benchmark).await,
         Command::Config => {
             out::line(loaded.to_toml());
             return Ok(ExitCode::SUCCESS);

@@ -3,11 +3,11 @@
 use crate::cli::Play;
 use crate::compose::{Served, System};
 use crate::config::Config;
-use crate::drive::{Cast, Client, Driver, Payer, Scan, Source, pay_everything};
+use crate::drive::{Cast, Client, Driver, Patience, Payer, Scan, Source, pay_everything};
 use crate::failure::Failure;
 use crate::report::{RunReport, run_tables};
 use crate::stores::Stores;
-use crate::{commands::doctor, issuer, out, signals};
+use crate::{commands::doctor, issuer, out, stores};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use overround_api::Keys;
 use overround_app::Clock;
@@ -27,13 +27,8 @@ const PROGRESS_AFTER: Duration = Duration::from_secs(2);
 pub async fn play(config: &Config, source: Source, play: &Play) -> Result<(), Failure> {
     // Read to the end before anything is started, so that a bad file changes nothing.
     let scan = source.scan()?;
-    let stores = Stores::open(config).await?;
-    let played = tokio::select! {
-        played = on(config, &stores, &source, scan, play) => played,
-        () = signals::asked_to_end() => Err(Failure::interrupted()),
-    };
-    stores.close().await;
-    let report = played?;
+    scan.left_out.lines().for_each(out::note);
+    let report = stores::with(config, async |stores| on(config, stores, &source, &scan, play).await).await?;
     out::line(if play.json {
         serde_json::to_string(&report).map_err(|error| Failure::failed(error, "report it"))?
     } else {
@@ -46,7 +41,7 @@ async fn on(
     config: &Config,
     stores: &Stores,
     source: &Source,
-    scan: Scan,
+    scan: &Scan,
     play: &Play,
 ) -> Result<RunReport, Failure> {
     stores.migrate().await?;
@@ -55,7 +50,7 @@ async fn on(
     let local = issuer::passing(config)?;
     let auth = issuer::auth_with(config, Keys::Local(local.clone()))?;
     let served = Served::start(config, &system.app, auth, SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-    let client = Client::new(served.local_url())?;
+    let client = Client::new(served.local_url(), Patience::REPLAY)?;
     let run = format!("replay:{}", Uuid::now_v7());
     let cast = Cast { run, seed: play.seed, players: play.players, issuer: &local };
     let mut driver = Driver::start(system.app.clone(), client.clone(), cast, Payer::Driver).await?;
@@ -64,7 +59,8 @@ async fn on(
     messages(&mut driver, source, scan, play).await?;
     driver.finish().await?;
     let examined = doctor::examine(system.pool()).await?;
-    let report = RunReport::new(&driver, play.seed, at_once == 1, &client.latency(), examined);
+    let report =
+        RunReport::new(&driver, play.seed, at_once == 1, scan.left_out.count, &client.latency(), examined);
     drop((driver, client));
     served.stop().await?;
     system.stop().await;
@@ -83,7 +79,7 @@ async fn pay_what_was_left(config: &Config, stores: &Stores) -> Result<(), Failu
     Ok(())
 }
 
-async fn messages(driver: &mut Driver, source: &Source, scan: Scan, play: &Play) -> Result<(), Failure> {
+async fn messages(driver: &mut Driver, source: &Source, scan: &Scan, play: &Play) -> Result<(), Failure> {
     let mut progress = Progress::new(scan.messages);
     let pace = Pace::new(scan.first, play.speed);
     if play.concurrency.is_some_and(|players| players > 1) {

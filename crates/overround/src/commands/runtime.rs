@@ -98,7 +98,7 @@ async fn attended(command: &mut Command) -> Result<ExitCode, Failure> {
     loop {
         tokio::select! {
             status = child.wait() => return status.map(code).map_err(failed),
-            () = signals::asked_to_end() => pass_on(&child),
+            () = signals::next() => pass_on(&child),
         }
     }
 }

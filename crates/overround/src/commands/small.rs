@@ -3,8 +3,7 @@
 use crate::cli::{RoleName, Token};
 use crate::config::Config;
 use crate::failure::{Failure, chain};
-use crate::stores::Stores;
-use crate::{issuer, out};
+use crate::{issuer, out, stores};
 use overround_api::Role;
 use overround_store::migrate::Report;
 
@@ -13,11 +12,9 @@ use overround_store::migrate::Report;
 /// # Errors
 /// When it could not be done.
 pub async fn migrate(config: &Config) -> Result<(), Failure> {
-    let stores = Stores::open(config).await?;
-    let migrated = stores.migrate().await;
-    let place = stores.postgres();
-    stores.close().await;
-    let Report { roles_created, applied, version, cells } = migrated?;
+    let (migrated, place) =
+        stores::with(config, async |stores| Ok((stores.migrate().await?, stores.postgres()))).await?;
+    let Report { roles_created, applied, version, cells } = migrated;
     if !roles_created.is_empty() {
         out::line(format!("made the roles {}", roles_created.join(", ")));
     }

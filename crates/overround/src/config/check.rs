@@ -16,6 +16,7 @@ const RULES: &[Rule] = &[
     ("payout_cents_max", |c| c.payout_cents_max >= c.stake_cents_min, "expected at least stake_cents_min"),
     ("legs_max", |c| (1..=20).contains(&c.legs_max), "expected 1 to 20"),
     ("duplicate_window_ms", |c| (0..=60_000).contains(&c.duplicate_window_ms), "expected 0 to 60000"),
+    ("lanes", |c| (1..=256).contains(&c.lanes), "expected 1 to 256"),
     ("batch_max", |c| (1..=1_000).contains(&c.batch_max), "expected 1 to 1000"),
     ("queue_depth", |c| (1..=1_000_000).contains(&c.queue_depth), "expected 1 to 1000000"),
     ("database_url", |c| scheme(c.database_url.as_ref(), &POSTGRES), "expected postgres://..."),

@@ -91,6 +91,8 @@ settings! {
     legs_max: usize = 20;
     /// For how long the same bet under another key counts as sent twice, in milliseconds.
     duplicate_window_ms: i64 = 3_000;
+    /// How many lanes run beside each other; money commands of one cell always take the same one.
+    lanes: usize = 1;
     /// The largest number of commands in one transaction of a lane.
     batch_max: usize = 128;
     /// The largest number of commands that wait in a lane; more are answered with 503.

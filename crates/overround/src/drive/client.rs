@@ -1,14 +1,14 @@
 //! The players' way to the API: HTTP with connections kept alive.
 
+use super::patience::Patience;
 use crate::failure::{Failure, chain};
+use backon::Retryable;
 use hdrhistogram::Histogram;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often a request that was answered with "try again" is sent again.
-const RETRIES_MAX: u32 = 8;
 /// Answers slower than this are counted as this slow, in microseconds.
 const LATENCY_US_MAX: u64 = 60_000_000;
 
@@ -48,15 +48,17 @@ impl Answer {
 pub struct Client {
     http: reqwest::Client,
     base: String,
+    patience: Patience,
     latency: Arc<Mutex<Histogram<u64>>>,
 }
 
 impl Client {
-    /// A client of the API at `base`, such as `http://127.0.0.1:8080`.
+    /// A client of the API at `base`, such as `http://127.0.0.1:8080`. A request that is answered with
+    /// "try again" is sent again as long as `patience` lasts.
     ///
     /// # Errors
     /// When the machine gives no HTTP client.
-    pub fn new(base: String) -> Result<Self, Failure> {
+    pub fn new(base: String, patience: Patience) -> Result<Self, Failure> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .tcp_nodelay(true)
@@ -65,7 +67,12 @@ impl Client {
             .map_err(|error| no_client(chain(&error)))?;
         let latency =
             Histogram::new_with_max(LATENCY_US_MAX, 3).map_err(|error| no_client(error.to_string()))?;
-        Ok(Self { http, base, latency: Arc::new(Mutex::new(latency)) })
+        Ok(Self { http, base, patience, latency: Arc::new(Mutex::new(latency)) })
+    }
+
+    /// How long it waits for what is away.
+    pub const fn patience(&self) -> Patience {
+        self.patience
     }
 
     /// Reads `path`.
@@ -113,27 +120,37 @@ impl Client {
     }
 
     async fn answered(&self, request: impl Fn() -> reqwest::RequestBuilder) -> Result<Answer, Failure> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let answer = read(request()).await;
-            let again = match &answer {
-                Ok(answer) => answer.status == 503,
-                Err(error) => error.is_connect(),
-            };
-            if again && tries <= RETRIES_MAX {
-                // The same key goes out again, so that nothing can happen twice.
-                tokio::time::sleep(Duration::from_millis(50 << tries.min(5))).await;
-                continue;
+        let once = || async {
+            match read(request()).await {
+                Ok(answer) if answer.status == 503 => Err(Unanswered::Busy(answer)),
+                Ok(answer) => Ok(answer),
+                Err(error) => Err(Unanswered::Failed(error)),
             }
-            return answer.map_err(|error| {
-                Failure::failed(
-                    format!("the API at {} does not answer: {}", self.base, chain(&error)),
-                    "look at the log for why the server went away",
-                )
-            });
+        };
+        // The same key goes out again, so that nothing can happen twice.
+        let answer = once
+            .retry(self.patience.pauses())
+            .when(|why| match why {
+                Unanswered::Busy(_) => true,
+                Unanswered::Failed(error) => error.is_connect(),
+            })
+            .await;
+        match answer {
+            Ok(answer) | Err(Unanswered::Busy(answer)) => Ok(answer),
+            Err(Unanswered::Failed(error)) => Err(Failure::failed(
+                format!("the API at {} does not answer: {}", self.base, chain(&error)),
+                "look at the log for why the server went away",
+            )),
         }
     }
+}
+
+/// Why there is no answer yet.
+enum Unanswered {
+    /// It was "try again".
+    Busy(Answer),
+    /// None came.
+    Failed(reqwest::Error),
 }
 
 /// An answer that this request never gets from a sound server.

@@ -4,6 +4,7 @@ mod attempt;
 mod catalogue;
 mod client;
 mod oracle;
+mod patience;
 mod plan;
 mod player;
 mod schedule;
@@ -12,14 +13,14 @@ mod tally;
 mod wire;
 
 pub use client::Client;
+pub use patience::Patience;
 pub use schedule::Schedule;
 pub use source::{Scan, Source, match_seed};
-pub use tally::{Bets, Tally};
+pub use tally::{Bets, Mismatches, Tally};
 
-use crate::compose::use_case;
 use crate::failure::Failure;
 use attempt::{Kind, Outcome};
-use catalogue::Catalogue;
+use catalogue::{Catalogue, House, Known};
 use client::unexpected;
 use overround_api::{LocalIssuer, Role};
 use overround_app::{App, Published, Recorded};
@@ -76,6 +77,7 @@ pub struct Driver {
     schedule: Schedule,
     heartbeat_at: Option<Timestamp>,
     partitioned_day: i64,
+    since: Timestamp,
     upstream_late: bool,
     went_off_sale: usize,
     off_sale_attempts: usize,
@@ -105,6 +107,7 @@ impl Driver {
             schedule: Schedule::new(cast.seed, 0, 0, 0, 1),
             heartbeat_at: None,
             partitioned_day,
+            since: app.clock().now(),
             upstream_late: false,
             went_off_sale: 0,
             off_sale_attempts: 0,
@@ -133,6 +136,7 @@ impl Driver {
         self.tally = Tally::default();
         self.catalogue = Catalogue::default();
         self.off_sale_attempts = 0;
+        self.since = self.app.clock().now();
         self.schedule = Schedule::new(seed, attempts, moments, self.players.len(), at_once as usize);
     }
 
@@ -148,11 +152,16 @@ impl Driver {
 
     /// How many of them have a recorded result.
     pub fn markets_settled(&self) -> usize {
-        self.catalogue.iter().filter(|market| market.recorded).count()
+        self.catalogue.iter().filter(|market| market.house.recorded).count()
+    }
+
+    /// How many of them somebody else than the source gave their results.
+    pub fn markets_of_another(&self) -> usize {
+        self.catalogue.iter().filter(|market| market.is_anothers()).count()
     }
 
     /// Accepted bets that did not return what the source's winners say, in words.
-    pub fn mismatches(&self) -> Vec<String> {
+    pub fn mismatches(&self) -> Mismatches {
         self.tally.mismatches(&self.catalogue)
     }
 
@@ -173,11 +182,8 @@ impl Driver {
             return Ok(());
         }
         let sold = if self.upstream_late { withheld(&said) } else { said.clone() };
-        let published = self
-            .app
-            .publish(&self.producer, at, &sold)
-            .await
-            .map_err(|error| use_case("publishing prices", &error))?;
+        let publish = || self.app.publish(&self.producer, at, &sold);
+        let published = self.client.patience().call("publishing prices", publish).await?;
         let mut said: BTreeMap<String, SourceMarket> =
             said.into_iter().map(|market| (market.key.clone(), market)).collect();
         let mut decided = BTreeSet::new();
@@ -197,7 +203,8 @@ impl Driver {
         let now = self.app.clock().now();
         let due = self.heartbeat_at.is_none_or(|last| now.millis() - last.millis() >= HEARTBEAT_MS);
         if due && !self.upstream_late {
-            self.app.renew(&self.producer, now).await.map_err(|error| use_case("renewing prices", &error))?;
+            let renew = || self.app.renew(&self.producer, now);
+            self.client.patience().call("renewing prices", renew).await?;
             self.heartbeat_at = Some(now);
         }
         Ok(())
@@ -223,18 +230,20 @@ impl Driver {
         Ok(())
     }
 
-    /// Pays what can be paid, or waits until the workers have, and reads how every bet stands.
+    /// Pays what can be paid of this run's markets, if that is the driver's to do, and reads how every
+    /// bet stands. Other producers' bets are not paid on this run's clock.
     ///
     /// # Errors
     /// When a datastore fails, or the API does not answer as it should.
     pub async fn finish(&mut self) -> Result<(), Failure> {
         if self.payer == Payer::Driver {
-            pay_everything(&self.app).await?;
+            let own = self.catalogue.ids();
+            pay_all(&self.app, self.client.patience(), |market| own.contains(market)).await?;
         }
         self.read_bets().await
     }
 
-    /// Reads how every bet of the players stands.
+    /// Reads how every bet stands that the players placed since the run began.
     ///
     /// # Errors
     /// When the API does not answer as it should.
@@ -245,8 +254,9 @@ impl Driver {
                 let after = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
                 let path = format!("/v1/accounts/{}/bets?limit=200{after}", player.account_id);
                 let page: BetPage = self.client.get(&player.token, &path).await?;
-                self.tally.bets.extend(page.items.into_iter().map(|bet| (bet.id.clone(), bet)));
-                cursor = page.next_cursor;
+                let (bets, more) = page.since(self.since);
+                self.tally.bets.extend(bets.into_iter().map(|bet| (bet.id.to_string(), bet)));
+                cursor = more;
                 if cursor.is_none() {
                     break;
                 }
@@ -287,8 +297,8 @@ impl Driver {
     /// Partitions for the message's day, before anything of that day is written.
     async fn keep_partitions(&mut self, at: Timestamp) -> Result<(), Failure> {
         if day(at) != self.partitioned_day {
-            let made = self.app.ensure_partitions().await;
-            made.map_err(|error| use_case("making partitions", &error))?;
+            let make = || self.app.ensure_partitions();
+            self.client.patience().call("making partitions", make).await?;
             self.partitioned_day = day(at);
         }
         Ok(())
@@ -303,15 +313,16 @@ impl Driver {
 
     fn note(&mut self, market: &Published, source: SourceMarket, decided: &mut BTreeSet<MarketId>) {
         let before = self.catalogue.get(&market.source_key);
-        let was_open = before.is_some_and(|known| known.status == MarketStatus::Open);
-        let was_recorded = before.is_some_and(|known| known.recorded);
+        let was_open = before.is_some_and(Known::is_on_sale);
         self.tally.snapshots += u64::from(market.version.is_some());
         self.went_off_sale += usize::from(was_open && market.status != MarketStatus::Open);
         let recorded = market.result == Recorded::Recorded;
         if recorded || !market.removed.is_empty() {
             decided.insert(market.market_id);
         }
-        self.catalogue.note(source, market.market_id.to_string(), market.status, recorded || was_recorded);
+        let outcomes = market.outcomes.iter().map(|(id, key)| (key.clone(), id.to_string())).collect();
+        let house = House { market_id: market.market_id, status: market.status, recorded, outcomes };
+        self.catalogue.note(source, house);
     }
 
     async fn pay(&self, decided: BTreeSet<MarketId>) -> Result<(), Failure> {
@@ -319,7 +330,7 @@ impl Driver {
             return Ok(());
         }
         for market in decided {
-            self.app.pay_market(market).await.map_err(|error| use_case("paying a market", &error))?;
+            self.client.patience().call("paying a market", || self.app.pay_market(market)).await?;
         }
         Ok(())
     }
@@ -330,13 +341,17 @@ impl Driver {
 /// # Errors
 /// When a datastore fails.
 pub async fn pay_everything(app: &App) -> Result<u64, Failure> {
+    pay_all(app, Patience::REPLAY, |_| true).await
+}
+
+/// Pays the wanted markets until nothing is left to pay of them.
+async fn pay_all(app: &App, patience: Patience, wanted: impl Fn(&MarketId) -> bool) -> Result<u64, Failure> {
     let mut bets = 0;
     loop {
         let mut paid = 0;
-        let markets =
-            app.markets_to_pay().await.map_err(|error| use_case("looking for markets to pay", &error))?;
-        for market in markets {
-            paid += app.pay_market(market).await.map_err(|error| use_case("paying a market", &error))?.bets;
+        let markets = patience.call("looking for markets to pay", || app.markets_to_pay()).await?;
+        for market in markets.into_iter().filter(&wanted) {
+            paid += patience.call("paying a market", || app.pay_market(market)).await?.bets;
         }
         bets += paid;
         if paid == 0 {

@@ -47,7 +47,7 @@ fn standing(catalogue: &Catalogue, market: &str, outcome: &str, price: Terms) ->
     }
     let winners = winners(known);
     match runner.won {
-        Some(true) if winners > u128::from(known.source.number_of_winners) => {
+        Some(true) if winners > places(known) => {
             Standing::Returns(price.num.into(), u128::from(price.den) * winners)
         }
         Some(true) => Standing::Returns(price.num.into(), price.den.into()),
@@ -61,7 +61,7 @@ fn is_decided(known: &Known) -> bool {
     let takes_part = |status| status == OutcomeStatus::Active;
     let all_told = source.outcomes.iter().all(|one| !takes_part(one.status) || one.won.is_some());
     let winners = winners(known);
-    let places = u128::from(source.number_of_winners);
+    let places = places(known);
     // More winners than places are told apart only where one place is shared by dead heat.
     let clear = winners <= places || (places == 1 && source.tie_rule == TieRule::DeadHeat);
     source.status == SourceStatus::Closed
@@ -69,6 +69,11 @@ fn is_decided(known: &Known) -> bool {
         && all_told
         && winners > 0
         && clear
+}
+
+/// How many can win: who is settled at all has a winner, whatever the source counts.
+fn places(known: &Known) -> u128 {
+    u128::from(known.source.number_of_winners).max(1)
 }
 
 fn winners(known: &Known) -> u128 {
@@ -85,8 +90,12 @@ const fn gcd(mut a: u128, mut b: u128) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::catalogue::House;
     use super::*;
+    use overround_domain::ids::MarketId;
     use overround_domain::markets::{MarketStatus, SourceEvent, SourceMarket, SourceOutcome};
+    use std::collections::HashMap;
+    use uuid::Uuid;
 
     fn market(key: &str, places: u32, outcomes: &[(&str, OutcomeStatus, Option<bool>)]) -> SourceMarket {
         let outcomes = outcomes.iter().zip(0..).map(|((key, status, won), position)| SourceOutcome {
@@ -119,6 +128,67 @@ mod tests {
         }
     }
 
+    fn house(status: MarketStatus) -> House {
+        House {
+            market_id: MarketId::from_uuid(Uuid::nil()),
+            status,
+            recorded: status == MarketStatus::Settled,
+            outcomes: HashMap::new(),
+        }
+    }
+
+    /// What 100 on an outcome at 2.1 must have returned after the source's words, each with the house's
+    /// status after it.
+    fn returned(words: &[(SourceMarket, MarketStatus)], outcome: &str) -> Option<i64> {
+        let mut catalogue = Catalogue::default();
+        for (source, status) in words {
+            catalogue.note(source.clone(), house(*status));
+        }
+        expected_return(&catalogue, 100, &[("m", outcome, Terms { num: 21, den: 10 })])
+    }
+
+    #[test]
+    fn what_counts_is_what_the_house_was_told_in_time_and_by_its_first_rules() {
+        use MarketStatus::{Open, Settled};
+        use OutcomeStatus::{Active, Removed};
+        let (win, lose) = (Some(true), Some(false));
+        let open = SourceMarket {
+            status: SourceStatus::Open,
+            ..market("m", 1, &[("a", Active, None), ("b", Active, None), ("c", Active, None)])
+        };
+        let won =
+            |a, b, places| market("m", places, &[("a", Active, a), ("b", Active, b), ("c", Active, lose)]);
+        let without = market("m", 1, &[("a", Active, win), ("b", Active, lose)]);
+        let removed = SourceMarket {
+            status: SourceStatus::Open,
+            ..market("m", 1, &[("a", Active, None), ("b", Active, None), ("c", Removed, None)])
+        };
+        let ties = SourceMarket { tie_rule: TieRule::DrawIsAnOutcome, ..won(win, win, 1) };
+        let unlisted = SourceMarket { outcomes: Vec::new(), ..open.clone() };
+        let start = (open.clone(), Open);
+        let cases = [
+            (
+                "a second result",
+                vec![(won(win, lose, 1), Settled), (won(lose, win, 1), Settled)],
+                [210, 0, 0],
+            ),
+            ("a runner that is left out", vec![(without, Settled)], [210, 0, 100]),
+            ("a runner that comes back", vec![(removed, Open), (won(win, lose, 1), Settled)], [210, 0, 100]),
+            ("no list of runners", vec![(unlisted, Open), (won(win, lose, 1), Settled)], [210, 0, 0]),
+            ("no places any more", vec![(won(win, lose, 0), Settled)], [210, 0, 0]),
+            ("more places than at first", vec![(won(win, win, 2), Settled)], [105, 105, 0]),
+            ("another tie rule than at first", vec![(ties, Settled)], [105, 105, 0]),
+        ];
+        for (what, words, expected) in cases {
+            let words = [vec![start.clone()], words].concat();
+            for (outcome, expected) in ["a", "b", "c"].into_iter().zip(expected) {
+                assert_eq!(returned(&words, outcome), Some(expected), "{what}: {outcome}");
+            }
+        }
+        let never = SourceMarket { number_of_winners: 0, ..won(win, lose, 1) };
+        assert_eq!(returned(&[(never, Settled)], "a"), Some(210), "a number that was never known");
+    }
+
     #[test]
     fn returns_follow_the_recorded_winners() {
         use OutcomeStatus::{Active, Removed};
@@ -128,9 +198,9 @@ mod tests {
         let heat = [("a", Active, win), ("b", Active, win), ("c", Active, lose)];
         let untold = [("a", Active, None), ("b", Active, None), ("c", Removed, None)];
         for (key, outcomes) in [("clear", clear), ("heat", heat), ("untold", untold)] {
-            catalogue.note(market(key, 1, &outcomes), String::new(), MarketStatus::Settled, true);
+            catalogue.note(market(key, 1, &outcomes), house(MarketStatus::Settled));
         }
-        catalogue.note(market("places", 2, &heat), String::new(), MarketStatus::Settled, true);
+        catalogue.note(market("places", 2, &heat), house(MarketStatus::Settled));
         let price = Terms { num: 21, den: 10 };
         type Case<'a> = (&'a [(&'a str, &'a str)], Option<i64>);
         let cases: &[Case<'_>] = &[

@@ -138,6 +138,10 @@ impl<'a> Decide<'a> {
     ) -> Option<Plan> {
         let mut legs = Vec::new();
         let mut current = Vec::new();
+        if kind == Kind::NotOnSale && boards.iter().any(|(_, board)| board.status == "OPEN") {
+            // A trader let it go on since the source last spoke of it.
+            return None;
+        }
         for (market, board) in boards {
             let taken: Vec<&str> = legs.iter().map(|(_, _, outcome, _): &Wire| outcome.as_str()).collect();
             let (selection, outcome) = select(random, kind, market, board, &taken)?;
@@ -181,7 +185,10 @@ fn select<'b>(
     board: &'b Board,
     taken: &[&str],
 ) -> Option<(&'b Selection, String)> {
-    let listed = board.outcomes.iter().zip(&market.source.outcomes);
+    let listed = market.source.outcomes.iter().filter_map(|source| {
+        let id = market.house.outcomes.get(&source.key)?;
+        Some((board.outcomes.iter().find(|one| one.id == *id)?, source))
+    });
     let suits = |selection: &Selection, status: OutcomeStatus| match kind {
         Kind::NonRunner => status == OutcomeStatus::Removed,
         Kind::NotOnSale => status == OutcomeStatus::Active,

@@ -32,8 +32,11 @@ pub enum Source {
     },
 }
 
+/// At most so many losses are told in words.
+const LOSSES_TOLD_MAX: usize = 10;
+
 /// What a first reading found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
     /// Messages.
     pub messages: u64,
@@ -43,29 +46,75 @@ pub struct Scan {
     pub first: Timestamp,
     /// The last message's instant.
     pub last: Timestamp,
+    /// What is left out of what is played.
+    pub left_out: LeftOut,
+}
+
+/// Parts of recordings that were lost where they broke off: the rest is played without them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// How many.
+    pub count: u64,
+    /// The first of them in words.
+    pub told: Vec<String>,
+}
+
+impl LeftOut {
+    fn add(&mut self, loss: String) {
+        self.count += 1;
+        if self.told.len() < LOSSES_TOLD_MAX {
+            self.told.push(loss);
+        }
+    }
+
+    /// A line about each, or about how many more there are.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let untold = self.count.saturating_sub(self.told.len() as u64);
+        let more = (untold > 0).then(|| format!("{untold} more parts are left out"));
+        self.told.iter().cloned().chain(more)
+    }
+}
+
+/// What a reading comes upon.
+enum Read {
+    Message(Applied),
+    Loss(String),
 }
 
 /// Messages in the order of their instants.
 pub type Messages = Box<dyn Iterator<Item = Result<Applied, Failure>> + Send>;
 
 impl Source {
-    /// The messages from the beginning.
+    /// The messages from the beginning, without what a recording has lost.
     ///
     /// # Errors
     /// When a file cannot be opened.
     pub fn open(&self) -> Result<Messages, Failure> {
+        let messages = self.read()?.filter_map(|read| match read {
+            Ok(Read::Message(message)) => Some(Ok(message)),
+            Ok(Read::Loss(_)) => None,
+            Err(failure) => Some(Err(failure)),
+        });
+        Ok(Box::new(messages))
+    }
+
+    fn read(&self) -> Result<Box<dyn Iterator<Item = Result<Read, Failure>> + Send>, Failure> {
         match self {
             Self::Files(paths) => {
                 let inputs: Result<Vec<Input>, Failure> = paths.iter().map(input).collect();
-                let recording = Recording::open(inputs?);
-                Ok(Box::new(recording.map(|item| item.map_err(|error| unreadable(chain(&error))))))
+                let read = Recording::open(inputs?).map(|item| match item {
+                    Ok(message) => Ok(Read::Message(message)),
+                    Err(error) if error.is_loss() => Ok(Read::Loss(chain(&error))),
+                    Err(error) => Err(unreadable(chain(&error))),
+                });
+                Ok(Box::new(read))
             }
             Self::Matches { seed, count } => {
                 let matches = (0..*count).map(|number| {
                     let start = MATCHES_START.plus_millis(i64::from(number) * MATCHES_APART_MS);
                     Simulator::football(match_seed(*seed, number), start).peekable()
                 });
-                Ok(Box::new(Merged(matches.collect()).map(Ok)))
+                Ok(Box::new(Merged(matches.collect()).map(|message| Ok(Read::Message(message)))))
             }
         }
     }
@@ -73,22 +122,35 @@ impl Source {
     /// Reads everything once and counts it, before anything is changed.
     ///
     /// # Errors
-    /// A line that is no message, or nothing to play.
+    /// A line that is no message, but for one that is torn off at the end; or nothing to play.
     pub fn scan(&self) -> Result<Scan, Failure> {
         let mut on_sale: BTreeMap<String, bool> = BTreeMap::new();
         let mut scan: Option<Scan> = None;
-        for item in self.open()? {
-            let item = item?;
+        let mut left_out = LeftOut::default();
+        for read in self.read()? {
+            let item = match read? {
+                Read::Message(item) => item,
+                Read::Loss(loss) => {
+                    left_out.add(loss);
+                    continue;
+                }
+            };
             for market in item.changed {
                 on_sale.insert(market.key, market.status == SourceStatus::Open);
             }
-            let scan = scan.get_or_insert(Scan { messages: 0, moments: 0, first: item.at, last: item.at });
+            let scan = scan.get_or_insert_with(|| Scan {
+                messages: 0,
+                moments: 0,
+                first: item.at,
+                last: item.at,
+                left_out: LeftOut::default(),
+            });
             scan.messages += 1;
             scan.moments += u64::from(on_sale.values().any(|on_sale| *on_sale));
             scan.last = item.at;
         }
         match scan {
-            Some(scan) if !on_sale.is_empty() => Ok(scan),
+            Some(scan) if !on_sale.is_empty() => Ok(Scan { left_out, ..scan }),
             _ => Err(unreadable("there is no market in what was given")),
         }
     }
@@ -127,6 +189,15 @@ impl Iterator for Merged {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn losses_are_counted_and_told_up_to_a_bound() {
+        let mut left_out = LeftOut::default();
+        (0..12).for_each(|line| left_out.add(format!("line {line}")));
+        let lines: Vec<String> = left_out.lines().collect();
+        assert_eq!((left_out.count, lines.len()), (12, 11));
+        assert_eq!(lines[10], "2 more parts are left out");
+    }
 
     #[test]
     fn simulated_matches_come_in_the_order_of_time_and_again_the_same() {

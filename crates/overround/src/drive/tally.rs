@@ -1,7 +1,7 @@
 //! What a run came to, counted.
 
 use super::attempt::{Attempt, Outcome, Placed};
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, Known};
 use super::oracle::{Filled, expected_return};
 use super::wire::BetState;
 use sha2::{Digest, Sha256};
@@ -52,6 +52,22 @@ pub struct Bets {
     pub held_cents: i64,
     /// Returns of closed bets.
     pub payout_cents: i64,
+}
+
+/// Bets that did not return what the source's winners say, in words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mismatches {
+    /// Those that have no excuse.
+    pub wrong: Vec<String>,
+    /// Those on a market that somebody else gave its result.
+    pub anothers: Vec<String>,
+}
+
+impl Mismatches {
+    /// All of them.
+    pub fn all(self) -> Vec<String> {
+        [self.wrong, self.anothers].concat()
+    }
 }
 
 impl Bets {
@@ -105,21 +121,31 @@ impl Tally {
     }
 
     /// Accepted bets that did not return what the source's winners say, in words.
-    pub fn mismatches(&self, catalogue: &Catalogue) -> Vec<String> {
-        let told = self.accepted().filter_map(|(attempt, placed)| {
+    pub fn mismatches(&self, catalogue: &Catalogue) -> Mismatches {
+        let mut mismatches = Mismatches::default();
+        for (attempt, placed) in self.accepted() {
             let legs = attempt.legs.iter().zip(&placed.prices);
             let legs: Vec<Filled<'_>> =
                 legs.map(|(leg, price)| (leg.market.as_str(), leg.outcome.as_str(), *price)).collect();
             let expected = expected_return(catalogue, attempt.stake_cents, &legs);
             let state = self.bets.get(&placed.id);
             let returned = state.filter(|state| state.status != "PENDING").map(|state| state.return_cents);
-            (expected != returned).then(|| {
-                format!(
+            if expected == returned {
+                continue;
+            }
+            let mut markets = attempt.legs.iter().filter_map(|leg| catalogue.get(&leg.market));
+            let told = if markets.any(Known::is_anothers) {
+                &mut mismatches.anothers
+            } else {
+                &mut mismatches.wrong
+            };
+            if told.len() < TOLD_MAX {
+                told.push(format!(
                     "returned {returned:?} where the recording says {expected:?} (minor units): {attempt}"
-                )
-            })
-        });
-        told.take(TOLD_MAX).collect()
+                ));
+            }
+        }
+        mismatches
     }
 
     fn accepted(&self) -> impl Iterator<Item = (&Attempt, &Placed)> {
@@ -151,6 +177,8 @@ mod tests {
     use super::super::attempt::{Kind, Leg};
     use super::super::wire::Terms;
     use super::*;
+    use overround_domain::ids::BetId;
+    use uuid::Uuid;
 
     fn attempt(id: &str, outcome: Outcome) -> Attempt {
         let price = Terms { num: 2, den: 1 };
@@ -166,7 +194,7 @@ mod tests {
 
     fn state(id: &str, status: &str, result: Option<&str>, return_cents: i64) -> (String, BetState) {
         let state = BetState {
-            id: id.to_owned(),
+            id: BetId::from_uuid(Uuid::nil()),
             status: status.to_owned(),
             result: result.map(str::to_owned),
             return_cents,

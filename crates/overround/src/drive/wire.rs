@@ -1,5 +1,7 @@
 //! What players read from the API: the fields of its answers that they use.
 
+use overround_domain::ids::BetId;
+use overround_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A price on the wire.
@@ -32,9 +34,11 @@ impl Terms {
 pub struct Board {
     /// The market.
     pub id: String,
+    /// The house's status of it.
+    pub status: String,
     /// The version of the prices.
     pub version: i64,
-    /// The outcomes, in the order of the source's.
+    /// The outcomes.
     pub outcomes: Vec<Selection>,
 }
 
@@ -94,11 +98,23 @@ pub struct BetPage {
     pub next_cursor: Option<String>,
 }
 
+impl BetPage {
+    /// The bets placed since then, and where they go on: the newest come first, so that the rest is older
+    /// once one is.
+    pub fn since(self, since: Timestamp) -> (Vec<BetState>, Option<String>) {
+        let all = self.items.len();
+        let recent = |bet: &BetState| bet.id.created_at().is_none_or(|placed_at| placed_at >= since);
+        let bets: Vec<BetState> = self.items.into_iter().take_while(recent).collect();
+        let more = self.next_cursor.filter(|_| bets.len() == all);
+        (bets, more)
+    }
+}
+
 /// A bet as it stands.
 #[derive(Debug, Clone, Deserialize)]
 pub struct BetState {
-    /// The bet.
-    pub id: String,
+    /// The bet: its id says when it was placed.
+    pub id: BetId,
     /// PENDING, SETTLED or VOID.
     pub status: String,
     /// How it ended.
@@ -110,6 +126,25 @@ pub struct BetState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn bets_are_read_until_one_is_older() {
+        let bet = |ms: u128| BetState {
+            id: BetId::from_uuid(Uuid::from_u128(ms << 80 | 7 << 76 | 2 << 62)),
+            status: "PENDING".to_owned(),
+            result: None,
+            return_cents: 0,
+        };
+        let cases: [(&[u128], usize, bool); 4] =
+            [(&[9, 7, 5], 3, true), (&[9, 5, 4], 2, false), (&[4, 3], 0, false), (&[], 0, true)];
+        for (placed, read, goes_on) in cases {
+            let items = placed.iter().map(|ms| bet(*ms)).collect();
+            let page = BetPage { items, next_cursor: Some("c".to_owned()) };
+            let (bets, more) = page.since(Timestamp::from_millis(5));
+            assert_eq!((bets.len(), more.is_some()), (read, goes_on), "{placed:?}");
+        }
+    }
 
     #[test]
     fn policies_take_what_they_say() {

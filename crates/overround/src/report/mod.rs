@@ -111,6 +111,8 @@ pub struct RunReport {
     pub deterministic: bool,
     /// Messages applied.
     pub messages: u64,
+    /// Parts of the recordings that were lost where they broke off, and are not played.
+    pub left_out: u64,
     /// Markets that they described.
     pub markets: usize,
     /// Markets whose result is recorded.
@@ -145,18 +147,20 @@ impl RunReport {
         driver: &Driver,
         seed: u64,
         deterministic: bool,
+        left_out: u64,
         us: &Histogram<u64>,
         doctor: DoctorReport,
     ) -> Self {
         let tally = driver.tally();
         let bets = tally.bets();
-        let (surprises, settlement_mismatches) = (tally.surprises(), driver.mismatches());
+        let (surprises, settlement_mismatches) = (tally.surprises(), driver.mismatches().all());
         Self {
             ok: doctor.ok && surprises.is_empty() && settlement_mismatches.is_empty(),
             seed,
             attempts_hash: tally.attempts_hash(),
             deterministic,
             messages: tally.messages,
+            left_out,
             markets: driver.markets(),
             markets_settled: driver.markets_settled(),
             snapshots: tally.snapshots,

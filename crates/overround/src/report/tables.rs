@@ -57,7 +57,7 @@ fn totals(report: &RunReport) -> String {
     let mut table = table();
     let latency = &report.latency_ms;
     for (name, value) in [
-        ("messages", report.messages.to_string()),
+        ("messages", messages(report)),
         ("markets", format!("{}, {} settled", report.markets, report.markets_settled)),
         ("snapshots", report.snapshots.to_string()),
         ("attempts", format!("{}, {} accepted, {} replayed", bets.submitted, bets.accepted, bets.replayed)),
@@ -81,6 +81,13 @@ fn totals(report: &RunReport) -> String {
         table.add_row([name, value.as_str()]);
     }
     table.to_string()
+}
+
+fn messages(report: &RunReport) -> String {
+    match report.left_out {
+        0 => report.messages.to_string(),
+        lost => format!("{}, {lost} parts that the recording lost are left out", report.messages),
+    }
 }
 
 fn refusals(report: &RunReport) -> String {

@@ -260,6 +260,26 @@ pub async fn load(executor: impl PgExecutor<'_>, keys: &[BetKey]) -> Result<Vec<
     bets_of(&rows)
 }
 
+/// The statement of [`list`]. Its parameters are the account, its cell, the place in the list (two), the
+/// limit, and the status where one is given.
+///
+/// Bets have no index by status: it would cost every bet placed, and every bet settled, more than the list
+/// of one account's bets of a status gains. That list walks the account's bets, newest first, until it is
+/// full; no further than that account's.
+pub const fn list_statement(of_status: bool) -> &'static str {
+    if of_status {
+        select_bets!(
+            "WHERE b.account_id = $1 AND b.cell = any($2) AND (b.created_at, b.id) < ($3, $4) AND b.status = $6 \
+             ORDER BY b.created_at DESC, b.id DESC LIMIT $5"
+        )
+    } else {
+        select_bets!(
+            "WHERE b.account_id = $1 AND b.cell = any($2) AND (b.created_at, b.id) < ($3, $4) \
+             ORDER BY b.created_at DESC, b.id DESC LIMIT $5"
+        )
+    }
+}
+
 /// The newest bets of an account that are older than `after`, at most `limit`; only those of a status
 /// when one is given.
 ///
@@ -274,17 +294,14 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<BetRow>, Error> {
     let (before_at, before_id) = keyset::bound(after);
-    let rows = sqlx::query(select_bets!(
-        "WHERE b.account_id = $1 AND b.cell = any($2) AND (b.created_at, b.id) < ($3, $4) \
-         AND ($5::text IS NULL OR b.status = $5) ORDER BY b.created_at DESC, b.id DESC LIMIT $6"
-    ))
-    .bind(account_id.uuid())
-    .bind(vec![cell.get()])
-    .bind(before_at)
-    .bind(before_id)
-    .bind(status.map(BetStatus::as_str))
-    .bind(limit)
-    .fetch_all(executor)
-    .await?;
-    bets_of(&rows)
+    let mut query = sqlx::query(list_statement(status.is_some()))
+        .bind(account_id.uuid())
+        .bind(vec![cell.get()])
+        .bind(before_at)
+        .bind(before_id)
+        .bind(limit);
+    if let Some(status) = status {
+        query = query.bind(status.as_str());
+    }
+    bets_of(&query.fetch_all(executor).await?)
 }

@@ -1,5 +1,11 @@
 -- Each leg against the version of its market that it names: which must exist, have been open, and have had
--- that outcome at that price and line. Legs of one selection at one version are looked up once.
+-- that outcome at that price and line. Legs of one selection at one version are looked up once. And the
+-- legs of one account on one market in the order in which it placed them: their status version never goes
+-- back, since none was taken behind a fence that had moved on.
+--
+-- That a version was still the last one when each bet was taken is not in the rows: accepted_at and as_of
+-- are of two hosts' clocks, and the order of transaction ids is not that of commits. The fence, held FOR
+-- SHARE until the bet commits, sees to it; M1 compares fences with versions.
 WITH legs AS MATERIALIZED (
     SELECT market_id, market_version, status_version, event_id, outcome_id, price_num, price_den, line_quarters,
            count(*) AS n, min(bet_id::text) AS bet_id
@@ -16,6 +22,14 @@ WITH legs AS MATERIALIZED (
     FROM betting.bets b
     LEFT JOIN betting.bet_legs l ON l.bet_id = b.id AND l.cell = b.cell AND l.account_id = b.account_id
     GROUP BY b.id, b.kind
+), placed AS (
+    -- An account's entries are numbered in the order of its transactions.
+    SELECT l.bet_id, l.market_id, l.status_version,
+           max(l.status_version) OVER (PARTITION BY l.account_id, l.cell, l.market_id ORDER BY e.account_seq
+               RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS status_version_before
+    FROM betting.bet_legs l
+    JOIN wallet.ledger_entries e
+      ON e.ref_type = 'BET' AND e.ref_id = l.bet_id AND e.cell = l.cell AND e.account_id = l.account_id AND e.type = 'HOLD'
 ), broken AS (
     SELECT n, format('bet %s: outcome %s of market %s at version %s: %s', bet_id, outcome_id, market_id, market_version,
         CASE
@@ -31,6 +45,10 @@ WITH legs AS MATERIALIZED (
        OR quote IS NULL
        OR quote -> 'num' IS DISTINCT FROM to_jsonb(price_num) OR quote -> 'den' IS DISTINCT FROM to_jsonb(price_den)
        OR coalesce(quote -> 'line_quarters', 'null'::jsonb) <> coalesce(to_jsonb(line_quarters), 'null'::jsonb)
+    UNION ALL
+    SELECT 1, format('bet %s: market %s was at status version %s for it, and at %s for an earlier bet of its account',
+        bet_id, market_id, status_version, status_version_before)
+    FROM placed WHERE status_version < status_version_before
     UNION ALL
     SELECT 1, format('bet %s (%s): it has %s legs, the last at position %s', id, kind, legs, last)
     FROM bets WHERE legs <> last + 1 OR (kind = 'SINGLE' AND legs <> 1) OR (kind = 'PARLAY' AND legs < 2)

@@ -1,14 +1,25 @@
 -- Each version against the one before it in its market: numbers without a gap or repetition, and neither
--- the instant nor the status version goes back. Each market against its last version.
+-- the instant nor the status version goes back. Each market against its last version, and its fences, one in
+-- each cell, against the market.
 WITH versions AS MATERIALIZED (
-    SELECT market_id, version, as_of, status_version,
+    SELECT market_id, version, as_of, status_version, status,
+           row_number() OVER (PARTITION BY market_id ORDER BY version DESC, as_of DESC) AS place,
            lag(version, 1, 0::bigint) OVER follows AS version_before,
            lag(as_of) OVER follows AS as_of_before,
            lag(status_version, 1, 0::bigint) OVER follows AS status_version_before
     FROM market.price_versions
     WINDOW follows AS (PARTITION BY market_id ORDER BY version, as_of)
 ), lasts AS (
-    SELECT market_id, max(version) AS version, max(status_version) AS status_version FROM versions GROUP BY market_id
+    SELECT market_id, version, status_version, status FROM versions WHERE place = 1
+), fences AS MATERIALIZED (
+    SELECT coalesce(m.market_id, f.market_id) AS market_id, coalesce(m.cell, f.cell) AS cell, m.status, m.status_version,
+           f.status AS fence_status, f.status_version AS fence_status_version
+    FROM (
+        SELECT m.id AS market_id, cells.cell::smallint AS cell, m.status, m.status_version
+        FROM market.markets m, wallet.house h, generate_series(0, h.cells - 1) AS cells (cell)
+        WHERE m.version > 0
+    ) m
+    FULL JOIN market.fences f ON f.market_id = m.market_id AND f.cell = m.cell
 ), broken AS (
     SELECT CASE
         WHEN version <> version_before + 1 THEN format('market %s: version %s follows version %s', market_id, version, version_before)
@@ -19,13 +30,21 @@ WITH versions AS MATERIALIZED (
     WHERE version <> version_before + 1 OR as_of < as_of_before OR status_version < status_version_before
     UNION ALL
     SELECT CASE WHEN m.id IS NULL THEN format('market %s: it has versions and no row', l.market_id)
-        ELSE format('market %s: its row is at version %s (status %s), its last version is %s (status %s)', m.id,
-            m.version, m.status_version, coalesce(l.version, 0), coalesce(l.status_version, 0)) END
+        ELSE format('market %s: its row is %s at version %s (status %s), its last version is %s at %s (status %s)', m.id,
+            m.status, m.version, m.status_version, l.status, coalesce(l.version, 0), coalesce(l.status_version, 0)) END
     FROM market.markets m
     FULL JOIN lasts l ON l.market_id = m.id
     WHERE m.version IS DISTINCT FROM coalesce(l.version, 0)
-       OR (l.version IS NOT NULL AND m.status_version IS DISTINCT FROM l.status_version)
+       OR (l.version IS NOT NULL AND (m.status, m.status_version) IS DISTINCT FROM (l.status, l.status_version))
+    UNION ALL
+    SELECT CASE
+        WHEN fence_status IS NULL THEN format('market %s: it has no fence in cell %s', market_id, cell)
+        WHEN status IS NULL THEN format('market %s: it has a fence in cell %s and should have none', market_id, cell)
+        ELSE format('market %s: its row is %s (status %s), its fence in cell %s is %s (status %s)', market_id, status,
+            status_version, cell, fence_status, fence_status_version)
+        END
+    FROM fences WHERE (status, status_version) IS DISTINCT FROM (fence_status, fence_status_version)
 )
-SELECT (SELECT count(*) FROM versions) AS examined,
+SELECT (SELECT count(*) FROM versions) + (SELECT count(*) FROM fences) AS examined,
        (SELECT count(*) FROM broken) AS violations,
        ARRAY(SELECT sample FROM broken ORDER BY sample LIMIT 5) AS samples

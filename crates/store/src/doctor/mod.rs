@@ -16,7 +16,7 @@ pub struct Finding {
     pub id: &'static str,
     /// What it says.
     pub statement: &'static str,
-    /// How many things were examined: postings, accounts, bets, legs, versions or events.
+    /// How many things were examined: postings, accounts, keys, bets, legs, versions, fences or events.
     pub examined: i64,
     /// How many of them break it.
     pub violations: i64,

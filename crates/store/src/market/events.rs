@@ -136,6 +136,12 @@ pub async fn find(executor: impl PgExecutor<'_>, id: EventId) -> Result<Option<E
     Ok(row.map(EventRow::from))
 }
 
+/// The statement of [`list`]. Its parameters are the place in the list (two) and the limit.
+pub const fn list_statement() -> &'static str {
+    "SELECT id, producer, source_key, name, sport, starts_at, created_at FROM market.events \
+     WHERE (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3"
+}
+
 /// The newest events that are older than `after`, at most `limit`.
 ///
 /// # Errors
@@ -146,14 +152,11 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<EventRow>, Error> {
     let (before_at, before_id) = keyset::bound(after);
-    let rows: Vec<Read> = sqlx::query_as(
-        "SELECT id, producer, source_key, name, sport, starts_at, created_at FROM market.events \
-         WHERE (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3",
-    )
-    .bind(before_at)
-    .bind(before_id)
-    .bind(limit)
-    .fetch_all(executor)
-    .await?;
+    let rows: Vec<Read> = sqlx::query_as(list_statement())
+        .bind(before_at)
+        .bind(before_id)
+        .bind(limit)
+        .fetch_all(executor)
+        .await?;
     Ok(rows.into_iter().map(EventRow::from).collect())
 }

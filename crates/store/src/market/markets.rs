@@ -269,6 +269,27 @@ pub async fn on_sale(executor: impl PgExecutor<'_>, producer: &str) -> Result<Ve
     rows_of(&rows)
 }
 
+/// The statement of [`list`]. Its parameters are the place in the list (two), the limit, and the event and
+/// the status where they are given. One statement a filter, so that each has its index whatever plan is
+/// kept; an event's markets are few, and are filtered by status.
+pub const fn list_statement(filter: MarketFilter) -> &'static str {
+    match (filter.event_id, filter.status) {
+        (None, None) => {
+            select_markets!("WHERE (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3")
+        }
+        (None, Some(_)) => select_markets!(
+            "WHERE (created_at, id) < ($1, $2) AND status = $4 ORDER BY created_at DESC, id DESC LIMIT $3"
+        ),
+        (Some(_), None) => select_markets!(
+            "WHERE (created_at, id) < ($1, $2) AND event_id = $4 ORDER BY created_at DESC, id DESC LIMIT $3"
+        ),
+        (Some(_), Some(_)) => select_markets!(
+            "WHERE (created_at, id) < ($1, $2) AND event_id = $4 AND status = $5 \
+             ORDER BY created_at DESC, id DESC LIMIT $3"
+        ),
+    }
+}
+
 /// The newest markets that are older than `after`, at most `limit`.
 ///
 /// # Errors
@@ -280,25 +301,12 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<MarketRow>, Error> {
     let (before_at, before_id) = keyset::bound(after);
-    // Two statements rather than one with an optional event, so that each has its own index.
-    let query = match filter.event_id {
-        Some(event) => sqlx::query(select_markets!(
-            "WHERE (created_at, id) < ($1, $2) AND ($3::text IS NULL OR status = $3) AND event_id = $5 \
-             ORDER BY created_at DESC, id DESC LIMIT $4"
-        ))
-        .bind(before_at)
-        .bind(before_id)
-        .bind(filter.status.map(MarketStatus::as_str))
-        .bind(limit)
-        .bind(event.uuid()),
-        None => sqlx::query(select_markets!(
-            "WHERE (created_at, id) < ($1, $2) AND ($3::text IS NULL OR status = $3) \
-             ORDER BY created_at DESC, id DESC LIMIT $4"
-        ))
-        .bind(before_at)
-        .bind(before_id)
-        .bind(filter.status.map(MarketStatus::as_str))
-        .bind(limit),
-    };
+    let mut query = sqlx::query(list_statement(filter)).bind(before_at).bind(before_id).bind(limit);
+    if let Some(event) = filter.event_id {
+        query = query.bind(event.uuid());
+    }
+    if let Some(status) = filter.status {
+        query = query.bind(status.as_str());
+    }
     rows_of(&query.fetch_all(executor).await?)
 }

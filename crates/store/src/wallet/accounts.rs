@@ -126,36 +126,56 @@ pub async fn update(tx: &mut Tx, changed: &[(Account, Option<Vec<RecentBet>>)]) 
     Ok(())
 }
 
-/// Opens accounts with a balance of zero. The house's own of a cell, kind and currency that stand
-/// already are left as they are.
+/// The accounts that a player's opening makes, all in the player's cell.
+#[derive(Debug, Clone)]
+pub struct NewAccounts {
+    /// The player's own.
+    pub player: Account,
+    /// What it holds for open bets.
+    pub hold: Account,
+    /// The house's, of its kinds in that currency.
+    pub house: Vec<Account>,
+}
+
+/// Opens a player's account, with a balance of zero, and those that belong to it. The house's that stand
+/// already are left as they are. False, and nothing is opened, where the user has an account in that
+/// currency.
 ///
 /// # Errors
-/// [`Error::Constraint`] `accounts_user_kind_currency_key` when a user has such an account.
-pub async fn open(tx: &mut Tx, accounts: &[Account], now: Timestamp) -> Result<(), Error> {
-    for account in accounts {
-        let statement = if account.user_id.is_none() {
-            "INSERT INTO wallet.accounts \
-             (id, cell, user_id, owner_account_id, kind, currency, status, floor_cents, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"
-        } else {
-            "INSERT INTO wallet.accounts \
-             (id, cell, user_id, owner_account_id, kind, currency, status, floor_cents, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-        };
-        sqlx::query(statement)
-            .bind(account.id.uuid())
-            .bind(account.cell.get())
-            .bind(account.user_id.map(UserId::uuid))
-            .bind(account.owner_account_id.map(AccountId::uuid))
-            .bind(account.kind.as_str())
-            .bind(account.currency.as_str())
-            .bind(account.status.as_str())
-            .bind(account.floor.map(Cents::get))
-            .bind(now.to_datetime())
-            .execute(&mut **tx)
-            .await?;
+/// The database's.
+pub async fn open(tx: &mut Tx, new: &NewAccounts, now: Timestamp) -> Result<bool, Error> {
+    if !insert_missing(tx, &new.player, now).await? {
+        return Ok(false);
     }
-    Ok(())
+    for account in &new.house {
+        insert_missing(tx, account, now).await?;
+    }
+    if !insert_missing(tx, &new.hold, now).await? {
+        let detail = "it has a hold account and was not there";
+        return Err(Error::inconsistent(TABLE, "owner_account_id", new.player.id.uuid(), detail));
+    }
+    Ok(true)
+}
+
+/// Whether the account was inserted: it was not if one of its owner or cell, kind and currency stands.
+async fn insert_missing(tx: &mut Tx, account: &Account, now: Timestamp) -> Result<bool, Error> {
+    let inserted = sqlx::query(
+        "INSERT INTO wallet.accounts \
+         (id, cell, user_id, owner_account_id, kind, currency, status, floor_cents, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+    )
+    .bind(account.id.uuid())
+    .bind(account.cell.get())
+    .bind(account.user_id.map(UserId::uuid))
+    .bind(account.owner_account_id.map(AccountId::uuid))
+    .bind(account.kind.as_str())
+    .bind(account.currency.as_str())
+    .bind(account.status.as_str())
+    .bind(account.floor.map(Cents::get))
+    .bind(now.to_datetime())
+    .execute(&mut **tx)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
 }
 
 /// What never changes about an account.

@@ -103,6 +103,16 @@ impl TryFrom<Read> for EntryRow {
     }
 }
 
+/// The statement of [`list`]. Its parameters are the account, its cell, the place in the list (two) and the
+/// limit.
+pub const fn list_statement() -> &'static str {
+    "SELECT id, cell, account_id, posting_id, account_seq, amount_cents, currency, balance_after, type, ref_type, \
+            ref_id, created_at \
+     FROM wallet.ledger_entries \
+     WHERE account_id = $1 AND cell = any($2) AND (created_at, id) < ($3, $4) \
+     ORDER BY created_at DESC, id DESC LIMIT $5"
+}
+
 /// The newest entries of an account that are older than `after`, at most `limit`.
 ///
 /// # Errors
@@ -115,19 +125,13 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<EntryRow>, Error> {
     let (before_at, before_id) = keyset::bound(after);
-    let rows: Vec<Read> = sqlx::query_as(
-        "SELECT id, cell, account_id, posting_id, account_seq, amount_cents, currency, balance_after, type, \
-                ref_type, ref_id, created_at \
-         FROM wallet.ledger_entries \
-         WHERE account_id = $1 AND cell = any($2) AND (created_at, id) < ($3, $4) \
-         ORDER BY created_at DESC, id DESC LIMIT $5",
-    )
-    .bind(account_id.uuid())
-    .bind(vec![cell.get()])
-    .bind(before_at)
-    .bind(before_id)
-    .bind(limit)
-    .fetch_all(executor)
-    .await?;
+    let rows: Vec<Read> = sqlx::query_as(list_statement())
+        .bind(account_id.uuid())
+        .bind(vec![cell.get()])
+        .bind(before_at)
+        .bind(before_id)
+        .bind(limit)
+        .fetch_all(executor)
+        .await?;
     rows.into_iter().map(EntryRow::try_from).collect()
 }

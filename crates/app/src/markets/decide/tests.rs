@@ -1,6 +1,7 @@
 //! What a market becomes, message by message: tables over the pure decision.
 
 use super::*;
+use overround_domain::betting::Fraction;
 use overround_domain::ids::EventId;
 use overround_domain::markets::{Line, SourceEvent, TieRule};
 
@@ -96,6 +97,13 @@ fn three() -> SourceMarket {
     market(vec![runner(0, price(3, 1)), runner(1, price(3, 1)), runner(2, price(3, 1))])
 }
 
+fn closed_by(source: &mut SourceMarket, winner: usize) {
+    source.status = SourceStatus::Closed;
+    for (index, outcome) in source.outcomes.iter_mut().enumerate() {
+        outcome.won = Some(index == winner);
+    }
+}
+
 fn versions(decided: &Decided) -> (i64, i64) {
     (decided.snapshot.version, decided.snapshot.status_version)
 }
@@ -162,14 +170,70 @@ fn a_market_that_is_not_all_priced_is_suspended_and_shows_no_price() {
 }
 
 #[test]
-fn an_outcome_that_the_source_leaves_out_suspends_the_market() {
+fn an_outcome_that_the_source_leaves_out_is_a_non_runner_for_good() {
     let mut one = Market::new(MarketKind::Odds);
-    one.hear(&three());
+    let gone = one.hear(&three()).outcomes[2].id;
     let mut source = three();
     source.outcomes.pop();
     let decided = one.hear(&source);
-    assert_eq!(decided.row.status, MarketStatus::Suspended);
-    assert_eq!(decided.outcomes.len(), 3, "it stays known");
+    assert_eq!((decided.removed.as_slice(), decided.updated.len()), (&[gone][..], 1));
+    assert_eq!((decided.row.status, versions(&decided)), (MarketStatus::Open, (2, 2)));
+    assert_eq!(decided.snapshot.prices.len(), 2);
+    assert!(!one.hear(&source).is_new, "it goes once");
+    let back = one.hear(&three());
+    assert!(!back.is_new && back.removed.is_empty(), "and does not come back");
+    closed_by(&mut source, 0);
+    let settled = one.hear(&source);
+    assert_eq!(settled.result, Recorded::Recorded);
+    assert_eq!(settled.results.unwrap()[&gone], LegResult::refund(Some("NON_RUNNER".to_owned())));
+}
+
+#[test]
+fn a_message_without_outcomes_says_nothing_of_them() {
+    let mut one = Market::new(MarketKind::Odds);
+    one.hear(&three());
+    let decided = one.hear(&market(Vec::new()));
+    assert!(decided.removed.is_empty() && decided.updated.is_empty());
+    assert_eq!(decided.row.status, MarketStatus::Suspended, "nothing is priced");
+    assert_eq!(one.hear(&three()).row.status, MarketStatus::Open);
+}
+
+#[test]
+fn a_market_is_settled_by_the_rules_it_was_first_seen_with() {
+    type Change = fn(&mut SourceMarket);
+    let all_win: Change = |source| source.outcomes.iter_mut().for_each(|outcome| outcome.won = Some(true));
+    let cases: [(&str, Change); 4] = [
+        ("its tie rule", |source| source.tie_rule = TieRule::DrawIsAnOutcome),
+        ("its kind", |source| source.kind = MarketKind::Line),
+        ("its places", |source| source.number_of_winners = 3),
+        ("its places, unknown now", |source| source.number_of_winners = 0),
+    ];
+    for (what, change) in cases {
+        let mut one = Market::new(MarketKind::Odds);
+        one.hear(&three());
+        let mut source = three();
+        change(&mut source);
+        assert_eq!(one.hear(&source).row.status, MarketStatus::Open, "{what}: prices are by the first, too");
+        source.status = SourceStatus::Closed;
+        all_win(&mut source);
+        let settled = one.hear(&source);
+        let heat = LegResult::dead_heat(Fraction::new(1, 3).unwrap());
+        assert_eq!(settled.row.number_of_winners, 1, "{what}");
+        assert!(settled.results.unwrap().values().all(|result| *result == heat), "{what}");
+    }
+}
+
+#[test]
+fn a_number_of_winners_that_was_not_known_becomes_known_once() {
+    let mut one = Market::new(MarketKind::Odds);
+    one.known.row.number_of_winners = 0;
+    for (said, kept) in [(0, 0), (2, 2), (1, 2), (0, 2)] {
+        let source = SourceMarket { number_of_winners: said, ..three() };
+        assert_eq!(one.hear(&source).row.number_of_winners, kept, "after {said}");
+    }
+    let mut line = Market::new(MarketKind::Line);
+    line.known.row.number_of_winners = 0;
+    assert_eq!(line.hear(&three()).row.number_of_winners, 0, "lines have none");
 }
 
 #[test]
@@ -194,6 +258,10 @@ fn lines_are_sold_pair_by_pair() {
 
     source.outcomes[0].line = Some(Line::from_quarters(3));
     assert_eq!(versions(&one.hear(&source)), (2, 2), "a line that changes moves the fence");
+    let fewer = SourceMarket { outcomes: source.outcomes[..2].to_vec(), ..source.clone() };
+    let decided = one.hear(&fewer);
+    assert!(decided.removed.is_empty(), "a line that is not offered any more is no non-runner");
+    assert_eq!(decided.row.status, MarketStatus::Open);
     source.outcomes[1].best_back = None;
     assert_eq!(one.hear(&source).row.status, MarketStatus::Suspended, "no whole pair is left");
     source.status = SourceStatus::Closed;
@@ -252,9 +320,6 @@ fn a_trader_s_suspension_outlives_the_source_s_open_but_not_its_result() {
     one.known.row.trader_status = Some(MarketStatus::Suspended);
     assert_eq!(one.hear(&three()).row.status, MarketStatus::Suspended);
     let mut source = three();
-    source.status = SourceStatus::Closed;
-    for (index, outcome) in source.outcomes.iter_mut().enumerate() {
-        outcome.won = Some(index == 0);
-    }
+    closed_by(&mut source, 0);
     assert_eq!(one.hear(&source).row.status, MarketStatus::Settled);
 }

@@ -109,7 +109,7 @@ impl Attempt {
     }
 
     fn snapshot(&mut self, n: usize) -> &mut Snapshot {
-        self.market(n).snapshot.as_mut().unwrap()
+        std::sync::Arc::make_mut(self.market(n).snapshot.as_mut().unwrap())
     }
 
     /// Moves the market's price on the leg at a position.
@@ -134,7 +134,7 @@ fn view(n: usize, price: Price) -> MarketView {
         prices,
         suspensions: Vec::new(),
     };
-    MarketView { fence: Some(fence), snapshot: Some(snapshot) }
+    MarketView { fence: Some(fence), snapshot: Some(snapshot.into()) }
 }
 
 /// A bet of one leg at 2.00.

@@ -8,7 +8,7 @@ use super::serve::Workers;
 use crate::cli::Up;
 use crate::compose::{Served, System};
 use crate::config::Config;
-use crate::drive::{Cast, Client, Driver, Payer};
+use crate::drive::{Cast, Client, Driver, Patience, Payer};
 use crate::failure::Failure;
 use crate::stores::Stores;
 use crate::{issuer, out, signals};
@@ -24,21 +24,27 @@ use uuid::Uuid;
 pub async fn up(config: &Config, options: &Up) -> Result<(), Failure> {
     let local = issuer::kept(config)?;
     let _lock = Lock::take(&config.state_dir)?;
-    let stores = tokio::select! {
-        stores = Stores::open(config) => stores?,
-        () = signals::asked_to_end() => return Err(Failure::interrupted()),
-    };
+    // Opened to the end even if a signal comes meanwhile: a server that was started is also ended.
+    let stores = Stores::open(config).await?;
     let ended = on(config, options, &stores, &local).await;
     stores.close().await;
     ended
 }
 
 async fn on(config: &Config, options: &Up, stores: &Stores, local: &LocalIssuer) -> Result<(), Failure> {
-    stores.migrate().await?;
-    let system = System::start(config, stores, Clock::system(), None).await?;
+    let system = tokio::select! {
+        biased;
+        () = signals::asked_to_end() => return Err(Failure::interrupted()),
+        system = start(config, stores) => system?,
+    };
     let ended = with_use_cases(config, options, stores, local, &system).await;
     system.stop().await;
     ended
+}
+
+async fn start(config: &Config, stores: &Stores) -> Result<System, Failure> {
+    stores.migrate().await?;
+    System::start(config, stores, Clock::system(), None).await
 }
 
 async fn with_use_cases(
@@ -70,7 +76,7 @@ async fn with_api(
     system: &System,
     served: &Served,
 ) -> Result<(), Failure> {
-    let client = Client::new(served.local_url())?;
+    let client = Client::new(served.local_url(), Patience::LIVE)?;
     out::line(welcome::text(local, &client, stores, &served.local_url()).await?);
     let now = chrono::Utc::now();
     let seed = options.seed.unwrap_or_else(|| u64::try_from(now.timestamp()).unwrap_or(1));

@@ -1,0 +1,16 @@
+//! `bench`: one benchmark with its reference in the same run.
+
+use crate::bench::{Benchmark, run, tables};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::out;
+
+/// Runs it and prints the report.
+///
+/// # Errors
+/// When a part of it cannot be run, something was refused, or the books are wrong afterwards.
+pub async fn bench(config: &Config, benchmark: &Benchmark) -> Result<(), Failure> {
+    let report = run(config, benchmark).await?;
+    out::line(if benchmark.json() { report.to_json().to_string() } else { tables(&report) });
+    report.verdict()
+}

@@ -1,0 +1,117 @@
+//! `overround bench` with a tiny load: what it does and says. Its figures are nobody's test.
+
+use crate::cli::Binary;
+use crate::runtime::Folder;
+use overround_embedded::Profile;
+use serde_json::{Value, json};
+
+/// Seconds and rows enough for every part to run.
+const TINY: [&str; 16] = [
+    "--seconds",
+    "1",
+    "--rounds",
+    "1",
+    "--bets",
+    "200",
+    "--accounts",
+    "50",
+    "--markets",
+    "10",
+    "--connections",
+    "8",
+    "--reference-scale",
+    "1",
+    "--set",
+    "request_timeout_ms=30000",
+];
+
+fn number(report: &Value, path: &str) -> f64 {
+    report.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path} is no number in {report}"))
+}
+
+/// What every report has, whatever it measured.
+#[track_caller]
+fn is_whole(report: &Value, name: &str, item: &str) {
+    for (path, wanted) in [
+        ("/ok", json!(true)),
+        ("/doctor_ok", json!(true)),
+        ("/name", json!(name)),
+        ("/refused", json!({})),
+        ("/durability", json!({"fsync": "on", "synchronous_commit": "on", "isolation": "serializable"})),
+    ] {
+        assert_eq!(report.pointer(path), Some(&wanted), "{path} of {report}");
+    }
+    for path in [
+        "/value",
+        "/ratio",
+        "/reference/value",
+        "/latency_ms/p50",
+        "/latency_ms/p95",
+        "/latency_ms/p99",
+        "/latency_ms/max",
+        "/machine/cores",
+        "/machine/memory_bytes",
+        "/accepted",
+        "/transactions/count",
+        "/batch_size/mean",
+        "/rounds/0/ratio",
+        &format!("/wal_bytes_per_{item}"),
+        &format!("/cpu_us_per_{item}/postgres"),
+    ] {
+        assert!(number(report, path) > 0.0, "{path} of {report}");
+    }
+    for path in ["/reference/name", "/reference/unit", "/unit", "/versions/postgresql", "/versions/pgbench"] {
+        assert!(report.pointer(path).and_then(Value::as_str).is_some_and(|text| !text.is_empty()), "{path}");
+    }
+    assert_eq!(report["rounds"].as_array().map(Vec::len), Some(1));
+    assert!(report.get(format!("disk_bytes_per_{item}")).is_some() && report.get("met").is_some());
+}
+
+#[tokio::test]
+async fn every_benchmark_measures_and_leaves_the_books_right() {
+    let (binary, folder) = (Binary::alone(), Folder::new().await);
+    // Held, so that the servers are started once.
+    let runtime = folder.start(Profile::Bench).await;
+    let state_dir = folder.state_dir().to_str().unwrap().to_owned();
+    let bench = |words: &[&str]| {
+        let ended = binary.run(&[&["bench"], words, &TINY, &["--json", "--state-dir", &state_dir]].concat());
+        ended.json()
+    };
+
+    let place = bench(&["place"]);
+    is_whole(&place, "place", "bet");
+    assert_eq!((&place["goal"], &place["unit"]), (&json!(3.0), &json!("bets/s")));
+    assert_eq!(place["bets_before"], 200, "the tables are filled up to what was asked for");
+    assert!(
+        number(&place, "/cpu_us_per_bet/server") > 0.0
+            && number(&place, "/cpu_us_per_bet/load_generator") > 0.0
+    );
+
+    let varied = bench(&["place", "--hot", "--legs", "2", "--processes", "2", "--rate", "100"]);
+    is_whole(&varied, "place --hot --rate 100 --legs 2 --processes 2", "bet");
+    assert_eq!(
+        (&varied["goal"], &varied["met"], &varied["unit"]),
+        (&Value::Null, &Value::Null, &json!("ms at p99"))
+    );
+    assert!(number(&varied, "/bets_before") > 200.0, "what was placed before is still there");
+
+    let post = bench(&["post"]);
+    is_whole(&post, "post", "posting");
+    assert_eq!(post["goal"], 5.0);
+    runtime.stop().await.unwrap();
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused() {
+    let binary = Binary::alone();
+    for (words, said) in [
+        (&["bench", "place", "--rate", "fast"][..], "half"),
+        (&["bench", "place", "--processes", "3"], "1..=2"),
+        (&["bench", "place", "--legs", "21"], "1..=20"),
+        (&["bench", "nothing"], "unrecognized subcommand"),
+    ] {
+        let ended = binary.run(words);
+        assert_eq!(ended.code, Some(2), "{words:?}");
+        assert!(ended.stderr.contains(said), "{words:?}: {}", ended.stderr);
+    }
+}
