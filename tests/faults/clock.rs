@@ -1,0 +1,1 @@
+//! The application's clock, set back under load.

@@ -1,0 +1,1 @@
+//! Known wounds of others.
