@@ -48,6 +48,7 @@ impl Answer {
 }
 
 /// One bet that a player sent.
+#[derive(Debug)]
 pub(crate) struct Line {
     /// Which player.
     pub(crate) player: usize,
@@ -65,15 +66,17 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// How many requests nobody has answered.
-    pub(crate) fn unanswered(&self) -> usize {
-        self.lines.iter().filter(|line| line.answer.is_none()).count()
+    /// Adds what another player was told.
+    pub(crate) fn add(&mut self, player: Player, lines: Vec<Line>) {
+        let number = self.players.len();
+        self.players.push(player);
+        self.lines.extend(lines.into_iter().map(|line| Line { player: number, ..line }));
     }
 
     /// Holds the house to what it said, after whatever happened to it:
     /// what was accepted is there once; what was not answered is whole or absent, and its key tells which;
     /// every answer comes again as it was; balances are what the ledger says; doctor finds nothing.
-    pub(crate) async fn is_true_of(mut self, stage: &Stage) {
+    pub(crate) async fn holds_true(mut self, stage: &Stage) {
         // Before anybody asks again: what was left unanswered is whole or absent.
         stage.is_sound();
         let addresses = stage.addresses();

@@ -24,7 +24,7 @@ const THINKS: Duration = Duration::from_millis(30);
 /// What a player waits who got no answer: a dead address answers at once, and would be asked for ever.
 const AFTER_NO_ANSWER: Duration = Duration::from_millis(20);
 /// How many bets must be taken before a fault, and again after it.
-const ENOUGH: usize = 60;
+const ENOUGH: usize = 40;
 
 /// A player, as their own program sees them.
 #[derive(Clone)]
@@ -83,6 +83,12 @@ impl Player {
         told
     }
 
+    /// Sends a bet until it is answered: a line of the ledger.
+    pub(crate) async fn sends(&self, addresses: &[String], key: &str, body: &Value, stake: i64) -> Line {
+        let answer = Some(self.insist(addresses, key, body).await);
+        Line { player: 0, key: key.to_owned(), body: body.clone(), stake, answer }
+    }
+
     /// The account's balance and what it holds for bets.
     pub(crate) async fn balance(&self, address: &str) -> (i64, i64) {
         let url = format!("{address}/v1/accounts/{}", self.account);
@@ -94,7 +100,7 @@ impl Player {
 
 fn client() -> reqwest::Client {
     // Longer than the servers take to give a request up, so that who is silent is dead or stopped.
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(4)).build().unwrap()
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_millis(1_500)).build().unwrap()
 }
 
 /// Sends a request that must be answered.

@@ -3,9 +3,10 @@
 //! Every test has servers of its own: a PostgreSQL and a Valkey that keep their promises (fsync on), and
 //! real `overround serve` processes. Seeded players bet over HTTP with keys and keep a ledger of what they
 //! were told; the test breaks a part, mends what an operator's supervisor would, and waits for bets to be
-//! taken again. Then the ledger and the house must tell the same story: see `Ledger::is_true_of`.
+//! taken again. Then the ledger and the house must tell the same story: see `Ledger::holds_true`.
 
 mod clock;
+mod disk;
 mod ledger;
 mod load;
 mod postgres;

@@ -2,6 +2,7 @@
 
 use crate::load::Load;
 use crate::stage::Stage;
+use crate::until;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -9,14 +10,12 @@ use rand_chacha::ChaCha8Rng;
 async fn killed_postgresql() {
     let mut stage = Stage::new(1).await;
     let load = Load::start(&stage, 11).await;
-    for _ in 0..2 {
-        stage.kill_postgres().await;
-        load.until_unanswered(10).await;
-        stage.supervise().await;
-        load.until_taken().await;
-    }
+    stage.kill_postgres().await;
+    load.until_unanswered(10).await;
+    stage.supervise().await;
+    load.until_taken().await;
     assert!(stage.servers[0].runs(), "the server fell with its database");
-    load.stop().await.is_true_of(&stage).await;
+    load.stop().await.holds_true(&stage).await;
 }
 
 #[tokio::test]
@@ -30,7 +29,25 @@ async fn postgresql_restarted_in_mid_transaction() {
     load.until_unanswered(10).await;
     stage.supervise().await;
     load.until_taken().await;
-    load.stop().await.is_true_of(&stage).await;
+    load.stop().await.holds_true(&stage).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_under_postgresql() {
+    let Some(mut stage) = Stage::on_small_disk(1).await else { return };
+    let load = Load::start(&stage, 14).await;
+    stage.fill_disk();
+    // Tables cannot grow.
+    load.until_unanswered(20).await;
+    let why = "No space left on device";
+    until("the server tells why", async || stage.servers[0].log().contains(why)).await;
+    // Nor can the log, which PostgreSQL does not survive.
+    let _ = sqlx::query("SELECT pg_switch_wal()").execute(&stage.admin).await;
+    load.until_unanswered(20).await;
+    stage.free_disk();
+    stage.supervise().await;
+    load.until_taken().await;
+    load.stop().await.holds_true(&stage).await;
 }
 
 #[tokio::test]
@@ -57,5 +74,5 @@ async fn connections_cut_at_random() {
         load.until_some_taken(10).await;
     }
     load.until_taken().await;
-    load.stop().await.is_true_of(&stage).await;
+    load.stop().await.holds_true(&stage).await;
 }

@@ -16,7 +16,7 @@ async fn a_killed_server() {
         stage.servers[0].start_again().await;
         load.until_taken().await;
     }
-    load.stop().await.is_true_of(&stage).await;
+    load.stop().await.holds_true(&stage).await;
 }
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn killed_valkey() {
     stage.supervise().await;
     // It comes back empty: the producer's next sign of life puts the markets on sale again.
     load.until_taken().await;
-    load.stop().await.is_true_of(&stage).await;
+    load.stop().await.holds_true(&stage).await;
 }
 
 /// A process that stands still for longer than all that waits for it: its callers, its requests' deadlines,
@@ -49,5 +49,5 @@ async fn a_server_that_stands_still() {
     load.until_taken_by(1).await;
     stage.servers[0].signal("CONT");
     load.until_taken().await;
-    load.stop().await.is_true_of(&stage).await;
+    load.stop().await.holds_true(&stage).await;
 }

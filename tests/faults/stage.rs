@@ -1,14 +1,16 @@
 //! Servers of a test's own, a producer that keeps markets on sale, and the house's processes.
 
+use crate::disk::Disk;
 use crate::process::{Server, Settings, of_server, signal, steady_port};
 use crate::until;
-use overround_api::{ApiSettings, Environment, LocalIssuer, Role as Caller};
+use overround_api::{ApiSettings, Environment, Keys, LocalIssuer, Role as Caller};
 use overround_app::{App, Clock, Published};
+use overround_domain::markets::SourceMarket;
 use overround_domain::time::Timestamp;
 use overround_embedded::{Profile, Runtime, Urls};
 use overround_live::Live;
 use overround_store::{ConnectOptions, Pool, Role, Store, connect};
-use overround_testkit::{StateFolder, match_odds, test_settings};
+use overround_testkit::{StateFolder, TestServer, match_odds, test_settings};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{PgPool, Postgres, Transaction};
 use std::path::PathBuf;
@@ -19,6 +21,8 @@ use tokio::task::JoinHandle;
 const PRODUCER: &str = "faults";
 /// How many markets there are.
 const MARKETS: usize = 6;
+/// What the small disk takes: PostgreSQL as it is made, and the bets of some seconds.
+const DISK_MIB: u64 = 192;
 /// How often they are confirmed: well within a snapshot's shortest life.
 const RENEW_EVERY: Duration = Duration::from_millis(250);
 
@@ -26,6 +30,8 @@ const RENEW_EVERY: Duration = Duration::from_millis(250);
 pub(crate) struct Stage {
     /// The house's processes.
     pub(crate) servers: Vec<Server>,
+    /// A server in this process, behind the producer's use cases, where a test asked for one.
+    pub(crate) here: Option<TestServer>,
     renewing: JoinHandle<()>,
     /// The producer's use cases, in this process.
     pub(crate) producer: App,
@@ -38,15 +44,35 @@ pub(crate) struct Stage {
     pub(crate) urls: Urls,
     settings: Settings,
     runtime: Option<Runtime>,
+    disk: Option<Disk>,
     folder: StateFolder,
 }
 
 impl Stage {
     /// With so many server processes, ready.
     pub(crate) async fn new(servers: usize) -> Self {
+        Self::with_clock(servers, Clock::system()).await
+    }
+
+    /// The same on a small disk of its own; none where this machine lets no one mount it.
+    pub(crate) async fn on_small_disk(servers: usize) -> Option<Self> {
+        Disk::may_be_mounted()?;
         let folder = StateFolder::new().await;
         let place = folder.state_dir().join(Profile::Durable.name());
         std::fs::create_dir(&place).unwrap();
+        let disk = Some(Disk::mount(&place, DISK_MIB).unwrap());
+        Some(Self::set_up(folder, disk, servers, Clock::system()).await)
+    }
+
+    /// The same with a producer whose clock is given.
+    pub(crate) async fn with_clock(servers: usize, clock: Clock) -> Self {
+        let folder = StateFolder::new().await;
+        std::fs::create_dir(folder.state_dir().join(Profile::Durable.name())).unwrap();
+        Self::set_up(folder, None, servers, clock).await
+    }
+
+    async fn set_up(folder: StateFolder, disk: Option<Disk>, servers: usize, clock: Clock) -> Self {
+        let place = folder.state_dir().join(Profile::Durable.name());
         let ports = format!(r#"{{"postgres":{},"valkey":{}}}"#, steady_port(), steady_port());
         std::fs::write(place.join("ports.json"), ports).unwrap();
         let runtime = folder.start(Profile::Durable).await;
@@ -62,13 +88,13 @@ impl Stage {
             ("REDIS_URL", urls.redis.clone()),
             ("STATE_DIR", folder.state_dir().to_str().unwrap().to_owned()),
             // Short, so that a load soon has requests that nobody answered.
-            ("REQUEST_TIMEOUT_MS", "2000".to_owned()),
+            ("REQUEST_TIMEOUT_MS", "1000".to_owned()),
         ]);
         let migrated = settings.run(&["migrate"]);
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
         let admin = PgPoolOptions::new().max_connections(8);
         let admin = admin.connect(&urls.admin.replace("/postgres?", "/overround?")).await.unwrap();
-        let producer = app(&urls, Clock::system()).await;
+        let producer = app(&urls, clock).await;
         let mut sources = Vec::new();
         for number in 0..MARKETS {
             sources.push(match_odds(&format!("e{number}"), &format!("m{number}"), &[(2, 1), (2, 1)]));
@@ -79,6 +105,8 @@ impl Stage {
         let runtime = Some(runtime);
         let mut stage = Self {
             servers: Vec::new(),
+            here: None,
+            disk,
             renewing,
             producer,
             markets,
@@ -103,7 +131,8 @@ impl Stage {
 
     /// Where the servers listen.
     pub(crate) fn addresses(&self) -> Vec<String> {
-        self.servers.iter().map(Server::base_url).collect()
+        let here = self.here.iter().map(|here| here.base_url().to_owned());
+        self.servers.iter().map(Server::base_url).chain(here).collect()
     }
 
     fn place(&self, name: &str) -> PathBuf {
@@ -113,6 +142,30 @@ impl Stage {
     /// The folder of PostgreSQL's data.
     pub(crate) fn data(&self) -> PathBuf {
         self.place("postgres/data")
+    }
+
+    /// Serves the API in this process too, behind the producer's use cases.
+    pub(crate) async fn serve_here(&mut self) {
+        let (app, issuer) = (self.producer.clone(), self.issuer.clone());
+        let here = TestServer::serve(app, ApiSettings::default(), issuer.clone(), Keys::Local(issuer)).await;
+        self.here = Some(here);
+    }
+
+    /// Says the state of a market as its producer.
+    pub(crate) async fn publish(&self, market: &SourceMarket) -> Published {
+        let now = self.producer.clock().now();
+        let published = self.producer.publish(PRODUCER, now, std::slice::from_ref(market)).await;
+        published.unwrap().pop().unwrap()
+    }
+
+    /// Fills the small disk to its last byte.
+    pub(crate) fn fill_disk(&self) {
+        self.disk.as_ref().unwrap().fill();
+    }
+
+    /// Gives the room back.
+    pub(crate) fn free_disk(&self) {
+        self.disk.as_ref().unwrap().free();
     }
 
     /// Kills PostgreSQL, its sessions included, where it stands.
@@ -147,13 +200,6 @@ impl Stage {
         self.runtime = Some(runtime);
     }
 
-    /// Ends PostgreSQL and Valkey in good order. [`supervise`](Self::supervise) starts them again.
-    pub(crate) async fn stop_servers(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.stop().await.unwrap();
-        }
-    }
-
     /// Whether `overround doctor` finds the data sound.
     pub(crate) fn is_sound(&self) {
         let ended = self.settings.run(&["doctor"]);
@@ -181,6 +227,13 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         self.renewing.abort();
+        // What a test wrote is worth no orderly shutdown, which writes everything once more.
+        let running = [("postgres", self.data()), ("valkey-server", self.place("valkey"))];
+        for (program, folder) in running {
+            of_server(program, &folder).into_iter().for_each(|id| {
+                signal(id, "KILL");
+            });
+        }
         if std::thread::panicking() {
             for server in &self.servers {
                 let log = server.log();
