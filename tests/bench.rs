@@ -1,8 +1,8 @@
 //! `overround bench` with a tiny load: what it does and says. Its figures are nobody's test.
 
 use crate::cli::Binary;
-use crate::runtime::Folder;
 use overround_embedded::Profile;
+use overround_testkit::StateFolder;
 use serde_json::{Value, json};
 
 /// Seconds and rows enough for every part to run.
@@ -69,7 +69,7 @@ fn is_whole(report: &Value, name: &str, item: &str) {
 
 #[tokio::test]
 async fn every_benchmark_measures_and_leaves_the_books_right() {
-    let (binary, folder) = (Binary::alone(), Folder::new().await);
+    let (binary, folder) = (Binary::alone(), StateFolder::new().await);
     // Held, so that the servers are started once.
     let runtime = folder.start(Profile::Bench).await;
     let state_dir = folder.state_dir().to_str().unwrap().to_owned();

@@ -1,10 +1,9 @@
 //! The built binary from the outside: its commands, its exit codes, what it says.
 
-use overround_testkit::{TestDb, redis_url};
+use overround_testkit::{TestDb, binary, redis_url};
 use serde_json::Value;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -38,7 +37,7 @@ impl Binary {
 
     /// A call of it, in an empty folder, with nothing of the caller's settings.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(path());
+        let mut command = Command::new(binary());
         for (name, _) in
             std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OVERROUND_"))
         {
@@ -56,14 +55,6 @@ impl Binary {
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         Ended::of(self.command(arguments).output().unwrap())
     }
-}
-
-fn path() -> PathBuf {
-    // The test executable is target/PROFILE/deps/integration-HASH; the binary is target/PROFILE/overround.
-    let executable = std::env::current_exe().unwrap();
-    let path = executable.parent().unwrap().parent().unwrap().join("overround");
-    assert!(path.exists(), "{} is missing: build it with `cargo build --workspace`", path.display());
-    path
 }
 
 /// How a call ended.

@@ -1,67 +1,10 @@
 //! The embedded servers: joined, counted, ended, and whole again after a kill.
 
-use overround_embedded::{Options, Profile, Runtime, Stopped, Urls, down};
+use overround_embedded::{Profile, Stopped, Urls, down};
+use overround_testkit::StateFolder;
 use sqlx::{Connection, Executor, PgConnection};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// A state folder of a test's own, with the programs of the servers that the tests run on.
-pub(crate) struct Folder(tempfile::TempDir);
-
-impl Folder {
-    pub(crate) async fn new() -> Self {
-        // Not below the home folder: the servers' user must reach it.
-        let folder = tempfile::Builder::new().prefix("overround-runtime-").tempdir_in("/var/tmp").unwrap();
-        std::fs::create_dir(folder.path().join("state")).unwrap();
-        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o711);
-        std::fs::set_permissions(folder.path(), permissions).unwrap();
-        if let Some(wheels) = fetched_wheels().await {
-            let link = folder.path().join("state").join(wheels.file_name().unwrap());
-            std::os::unix::fs::symlink(&wheels, link).unwrap();
-        }
-        Self(folder)
-    }
-
-    pub(crate) fn state_dir(&self) -> PathBuf {
-        self.0.path().join("state")
-    }
-
-    pub(crate) async fn start(&self, profile: Profile) -> Runtime {
-        Runtime::start(Options { state_dir: self.state_dir(), profile }).await.unwrap()
-    }
-
-    /// PostgreSQL's main process, by its own record.
-    fn postgres(&self, profile: Profile) -> i32 {
-        let file = self.state_dir().join(profile.name()).join("postgres/data/postmaster.pid");
-        std::fs::read_to_string(file).unwrap().lines().next().unwrap().parse().unwrap()
-    }
-}
-
-/// Nothing that a failed test started is left behind.
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let state_dir = self.state_dir();
-        let ended = std::thread::spawn(move || {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap()
-                .block_on(down(&state_dir))
-        });
-        if let Err(panic) = ended.join().map(Result::unwrap) {
-            assert!(std::thread::panicking(), "the servers could not be ended: {panic:?}");
-        }
-    }
-}
-
-/// Where the servers of this test run have their programs; none when the server is not an embedded one.
-async fn fetched_wheels() -> Option<PathBuf> {
-    let mut admin = PgConnection::connect(&std::env::var("OVERROUND_TEST_ADMIN_URL").ok()?).await.ok()?;
-    let data: String = sqlx::query_scalar("SHOW data_directory").fetch_one(&mut admin).await.ok()?;
-    let root = Path::new(&data).ancestors().nth(3)?;
-    let entries = std::fs::read_dir(root).ok()?.flatten();
-    entries.map(|entry| entry.path()).find(|path| path.to_string_lossy().contains("/wheels-"))
-}
 
 async fn connect(url: &str) -> PgConnection {
     PgConnection::connect(url).await.unwrap()
@@ -87,7 +30,7 @@ fn kill_hard(id: i32) {
 
 #[tokio::test]
 async fn the_second_start_joins_and_the_last_stop_ends() {
-    let folder = Folder::new().await;
+    let folder = StateFolder::new().await;
     let first = folder.start(Profile::Test).await;
     let second = folder.start(Profile::Test).await;
     assert_eq!((first.joined(), first.shared()), (false, false));
@@ -103,7 +46,7 @@ async fn the_second_start_joins_and_the_last_stop_ends() {
 
 #[tokio::test]
 async fn a_killed_user_leaves_the_servers_to_the_next() {
-    let folder = Folder::new().await;
+    let folder = StateFolder::new().await;
     let killed = folder.start(Profile::Test).await;
     let urls = killed.urls().clone();
     // What the system does with a killed process's locks happens here too: they are let go.
@@ -116,7 +59,7 @@ async fn a_killed_user_leaves_the_servers_to_the_next() {
 
 #[tokio::test]
 async fn a_killed_postgresql_comes_back_with_what_was_committed() {
-    let folder = Folder::new().await;
+    let folder = StateFolder::new().await;
     let runtime = folder.start(Profile::Durable).await;
     let mut owner = connect(&runtime.urls().owner).await;
     owner.execute("CREATE SCHEMA kept").await.unwrap();
@@ -133,7 +76,7 @@ async fn a_killed_postgresql_comes_back_with_what_was_committed() {
 
 #[tokio::test]
 async fn a_stale_pid_file_that_names_a_stranger_stops_nothing() {
-    let folder = Folder::new().await;
+    let folder = StateFolder::new().await;
     folder.start(Profile::Test).await.stop().await.unwrap();
     let mut stranger = std::process::Command::new("sleep").arg("600").spawn().unwrap();
     let data = folder.state_dir().join("test/postgres/data");
@@ -149,7 +92,7 @@ async fn a_stale_pid_file_that_names_a_stranger_stops_nothing() {
 
 #[tokio::test]
 async fn down_ends_what_runs_and_keeps_the_data() {
-    let folder = Folder::new().await;
+    let folder = StateFolder::new().await;
     let runtime = folder.start(Profile::Test).await;
     let urls = runtime.urls().clone();
     assert_eq!(down(&folder.state_dir()).await.unwrap(), [Profile::Test]);
@@ -168,7 +111,7 @@ fn password(url: &str) -> &str {
 
 #[tokio::test]
 async fn each_login_has_its_own_password_and_only_its_rights() {
-    let folder = Folder::new().await;
+    let folder = StateFolder::new().await;
     let runtime = folder.start(Profile::Durable).await;
     let urls = runtime.urls().clone();
     let borrowed = urls.owner.replace(password(&urls.owner), password(&urls.app));
@@ -185,7 +128,7 @@ async fn each_login_has_its_own_password_and_only_its_rights() {
 
 #[tokio::test]
 async fn passwords_stand_in_no_log_and_in_no_argument() {
-    let folder = Folder::new().await;
+    let folder = StateFolder::new().await;
     let runtime = folder.start(Profile::Test).await;
     let urls = runtime.urls().clone();
     let secrets = [&urls.owner, &urls.app, &urls.keeper, &urls.admin].map(|url| password(url).to_owned());
@@ -204,7 +147,7 @@ async fn passwords_stand_in_no_log_and_in_no_argument() {
 
 #[tokio::test]
 async fn the_servers_are_set_up_as_the_lanes_need_them() {
-    let folder = Folder::new().await;
+    let folder = StateFolder::new().await;
     let runtime = folder.start(Profile::Durable).await;
     let mut app = connect(&runtime.urls().app).await;
     let expected = [

@@ -17,6 +17,8 @@ pub struct Clock {
 enum Source {
     System,
     Manual(Arc<AtomicI64>),
+    // The system's, and by how many milliseconds it was set since.
+    Stepping(Arc<AtomicI64>),
 }
 
 impl Clock {
@@ -33,11 +35,27 @@ impl Clock {
         }
     }
 
+    /// The system's clock for a test that sets it meanwhile, by [`step`](Self::step).
+    pub fn stepping() -> Self {
+        Self { source: Source::Stepping(Arc::default()), context: Arc::new(Mutex::new(ContextV7::new())) }
+    }
+
+    /// Sets a stepping clock by so many milliseconds, backward where they are below zero, as an operator or a
+    /// time service may set the system's. Other clocks are left alone.
+    pub fn step(&self, ms: i64) {
+        if let Source::Stepping(stepped_ms) = &self.source {
+            stepped_ms.fetch_add(ms, Ordering::SeqCst);
+        }
+    }
+
     /// The present instant.
     pub fn now(&self) -> Timestamp {
         match &self.source {
             Source::System => chrono::Utc::now().into(),
             Source::Manual(ms) => Timestamp::from_millis(ms.load(Ordering::SeqCst)),
+            Source::Stepping(ms) => {
+                Timestamp::from(chrono::Utc::now()).plus_millis(ms.load(Ordering::SeqCst))
+            }
         }
     }
 
@@ -56,7 +74,7 @@ impl Clock {
     /// The clock as the cache needs it: Redis tells its own time, unless a recording's is played.
     pub fn for_cache(&self) -> overround_live::Now {
         match &self.source {
-            Source::System => overround_live::Now::Server,
+            Source::System | Source::Stepping(_) => overround_live::Now::Server,
             Source::Manual(_) => overround_live::Now::At(self.now()),
         }
     }
@@ -83,6 +101,15 @@ mod tests {
         let ids: Vec<Uuid> = (0..1000).map(|_| clock.id()).collect();
         assert!(ids.is_sorted(), "ids of one millisecond ascend");
         assert!(ids.iter().all(|id| BetId::from_uuid(*id).created_at() == Some(at)));
+    }
+
+    #[test]
+    fn a_stepping_clock_goes_back() {
+        let (clock, hour_ms) = (Clock::stepping(), 3_600_000);
+        let (before, id) = (clock.now(), clock.id());
+        clock.step(-hour_ms);
+        assert!(clock.now() < before.plus_millis(-hour_ms / 2));
+        assert!(clock.id() != id && !clock.is_manual());
     }
 
     #[test]

@@ -6,11 +6,13 @@
 #![expect(clippy::panic, reason = "test support: what fails here fails the test, with its reason")]
 
 mod db;
+mod folder;
 mod live;
 mod server;
 mod source;
 
 pub use db::TestDb;
+pub use folder::{StateFolder, binary};
 pub use live::redis_url;
 pub use server::{Caller, Reply, TestServer, test_settings};
 pub use source::match_odds;

@@ -74,6 +74,14 @@ impl TestServer {
         let keeper = db.pool(overround_store::Role::Keeper).await;
         let live = done("read the Redis URL", Live::connect(redis_url));
         let app = done("start the use cases", App::start(store, keeper, live, clock, settings).await);
+        Self::serve(app, api, issuer, keys).await
+    }
+
+    /// A server of use cases that run already.
+    ///
+    /// # Panics
+    /// When a part of it cannot be started.
+    pub async fn serve(app: App, api: ApiSettings, issuer: LocalIssuer, keys: Keys) -> Self {
         let auth = done("set up authentication", Auth::new(&api, keys));
         let router = overround_api::router(app.clone(), auth, api.clone(), metrics());
         let listener = done("listen", TcpListener::bind("127.0.0.1:0").await);

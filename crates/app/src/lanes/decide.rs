@@ -165,10 +165,12 @@ impl Decider<'_> {
             .collect()
     }
 
-    /// Remembers the bet among the account's latest, and forgets those past the window.
+    /// Remembers the bet among the account's latest, and forgets those past the window, or so far ahead of it
+    /// that the clock was set back since.
     fn remember(&mut self, command: &Place, mut recent: Vec<RecentBet>) {
-        let oldest = self.now.plus_millis(-self.rules.duplicate_window_ms);
-        recent.retain(|bet| bet.at > oldest);
+        let window_ms = self.rules.duplicate_window_ms;
+        let (oldest, newest) = (self.now.plus_millis(-window_ms), self.now.plus_millis(window_ms));
+        recent.retain(|bet| bet.at > oldest && bet.at < newest);
         recent.push(RecentBet { fingerprint: command.request.fingerprint(), at: self.now });
         let account_id = command.player.account_id;
         self.loaded.recent.insert(account_id, recent.clone());

@@ -123,9 +123,12 @@ fn duplicated(bet: &Attempt<'_>) -> Option<Finding> {
         return None;
     }
     let window_ms = bet.context.rules.duplicate_window_ms;
-    let opens_at = bet.context.now.millis().saturating_sub(window_ms);
+    let now = bet.context.now.millis();
     let fingerprint = bet.request.fingerprint();
-    let is_repeat = |at: i64, other: i64| at > opens_at && other == fingerprint;
+    // Either way: clocks of two processes differ a little, and one that was set back by an hour must not refuse
+    // for an hour.
+    let is_repeat =
+        |at: i64, other: i64| now.saturating_sub(at).saturating_abs() < window_ms && other == fingerprint;
     let repeated = bet.context.player.recent.iter().any(|bet| is_repeat(bet.at.millis(), bet.fingerprint));
     repeated.then(|| {
         plain(format!(

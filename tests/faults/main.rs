@@ -1,0 +1,32 @@
+//! What is left of the house when its parts are killed, cut off, filled up or set back under load.
+//!
+//! Every test has servers of its own: a PostgreSQL and a Valkey that keep their promises (fsync on), and
+//! real `overround serve` processes. Seeded players bet over HTTP with keys and keep a ledger of what they
+//! were told; the test breaks a part, mends what an operator's supervisor would, and waits for bets to be
+//! taken again. Then the ledger and the house must tell the same story: see `Ledger::holds_true`.
+
+mod clock;
+mod disk;
+mod ledger;
+mod load;
+mod postgres;
+mod process;
+mod servers;
+mod stage;
+mod wounds;
+
+use std::time::Duration;
+
+/// How long anything may take that a test waits for.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// How often it is looked whether it has come.
+const POLL: Duration = Duration::from_millis(10);
+
+/// Waits until the condition holds.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let patience = tokio::time::Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < patience, "waited in vain: {what}");
+        tokio::time::sleep(POLL).await;
+    }
+}
