@@ -40,7 +40,7 @@ pub(crate) fn postgresql_conf(profile: Profile, port: u16, socket_folder: &Path)
         // between checkpoints far apart fewer whole pages go to the log.
         Profile::Bench => {
             "fsync = on\nfull_page_writes = on\nsynchronous_commit = on\nmax_connections = 200\n\
-             shared_buffers = '4GB'\nmin_wal_size = '2GB'\nmax_wal_size = '16GB'\ncheckpoint_timeout = '30min'\n"
+             shared_buffers = '2GB'\nmin_wal_size = '2GB'\nmax_wal_size = '16GB'\ncheckpoint_timeout = '30min'\n"
         }
         // What a test writes is worth nothing after a power cut.
         Profile::Test => {
