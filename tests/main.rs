@@ -19,6 +19,7 @@ mod replay;
 mod roles;
 mod runtime;
 mod settlement;
+mod sim;
 mod simulate;
 mod tidy;
 mod up;

@@ -3,6 +3,7 @@
 use crate::bench::Benchmark;
 use crate::config::{Given, Place};
 use crate::failure::EXIT_CODES;
+use crate::sim::Choice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -93,6 +94,12 @@ pub enum Command {
     Simulate(Simulate),
     /// Check every numbered invariant on the data, computed from the rows; exit 1 on a violation
     Doctor(Json),
+    /// Try the house with a seeded workload on two processes, against a reference model
+    ///
+    /// Every answer, balance, bet and market is compared with the model's after every step. Where they differ, both
+    /// views are told and the run is narrowed to the steps that it takes. The numbers of the rules are the workload's
+    /// own. Nothing else may pay bets on the same database meanwhile, as `up`, `serve` and `work` do.
+    Sim(Sim),
     /// Measure this machine: a benchmark with its reference in the same run, in turns
     ///
     /// Uses a PostgreSQL and a Valkey of its own, kept between runs in the state folder, unless datastores are
@@ -211,6 +218,26 @@ pub struct Simulate {
     /// The players.
     #[command(flatten)]
     pub play: Play,
+}
+
+/// Options of `sim`.
+#[derive(Debug, Args)]
+pub struct Sim {
+    /// What the workload is drawn from
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// End after so many minutes [default: 1, unless --steps or --only is given]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_080))]
+    pub minutes: Option<u64>,
+    /// End after so many steps
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub steps: Option<u32>,
+    /// Play these steps only, as a narrowed run tells them: `3,17:2+5`
+    #[arg(long, value_name = "STEPS")]
+    pub only: Option<Choice>,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A role of a token.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 /// What `overround --help` says of the exit codes.
 pub const EXIT_CODES: &str = "\
 Exit codes:
-  0    done; for replay, simulate and doctor: every invariant holds
+  0    done; for replay, simulate, sim and doctor: every invariant holds
   1    failed, or an invariant is violated
   2    wrong usage, an unreadable input or an impossible setting; nothing was changed
   130  interrupted";

@@ -12,6 +12,7 @@ mod logs;
 mod out;
 mod report;
 mod signals;
+mod sim;
 mod stores;
 
 use clap::Parser;

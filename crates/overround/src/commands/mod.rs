@@ -5,6 +5,7 @@ mod doctor;
 mod play;
 mod runtime;
 mod serve;
+mod sim;
 mod small;
 mod up;
 
@@ -49,6 +50,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
             play::play(config, source, &simulate.play).await
         }
         Command::Doctor(options) => doctor::doctor(config, options.json).await,
+        Command::Sim(options) => sim::sim(config, &options).await,
         Command::Bench(benchmark) => bench::bench(config, &benchmark).await,
         Command::Config => {
             out::line(loaded.to_toml());

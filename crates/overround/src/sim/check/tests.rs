@@ -1,0 +1,146 @@
+//! A house that errs is found: right answers pass, and each of them doctored does not.
+
+use super::*;
+use crate::sim::model::Limits;
+use overround_app::{EntryView, PostingView};
+use overround_domain::betting::{Refusal, RefusalData};
+use overround_domain::ids::{EntryId, PostingId};
+use overround_domain::money::{Cents, Currency};
+use overround_domain::time::Timestamp;
+use overround_domain::wallet::{EntryType, RefType};
+use uuid::Uuid;
+
+const LIMITS: Limits = Limits {
+    stake_min: 100,
+    stake_max: 50_000,
+    payout_max: 400_000,
+    legs_max: 4,
+    duplicate_window_ms: 3_000,
+    margin_bps: 400,
+};
+
+fn account() -> AccountId {
+    AccountId::from_uuid(Uuid::from_u128(1))
+}
+
+fn posting() -> PostingId {
+    PostingId::from_uuid(Uuid::from_u128(2))
+}
+
+/// A way to doctor a right house, and its name.
+type Wrong = (&'static str, fn(&mut House));
+
+/// A house's account of a step in which 300 of 1000 were debited and then 900 asked for.
+struct House {
+    heard: Vec<Heard>,
+    entries: Vec<EntryView>,
+}
+
+impl House {
+    fn right() -> Self {
+        let ask = |index, amount| {
+            let op = OpId { step: 3, index };
+            let call = Call::Move { account: account(), credits: false, amount, currency: Currency::EUR };
+            Ask { op, process: 0, key_of: op, twisted: false, call }
+        };
+        let given = |value| Given { replayed: false, resent: false, value };
+        let at = Timestamp::from_millis(1_000);
+        let view = PostingView {
+            posting_id: posting(),
+            account_id: account(),
+            amount: Cents::new(-300),
+            currency: Currency::EUR,
+            balance_after: Cents::new(700),
+            ref_type: RefType::Withdrawal,
+            created_at: at,
+        };
+        let data = RefusalData { available_cents: Some(700), ..RefusalData::default() };
+        let refusal = Refusal::new(RefusalCode::InsufficientFunds, "").with(data);
+        let kept = overround_app::KeptRefusal { refusal, trace_id: String::new(), replayed: false };
+        let entry = EntryView {
+            id: EntryId::from_uuid(Uuid::from_u128(3)),
+            account_id: account(),
+            posting_id: posting(),
+            account_seq: 8,
+            amount: Cents::new(-300),
+            currency: Currency::EUR,
+            balance_after: Cents::new(700),
+            entry_type: EntryType::Debit,
+            ref_type: RefType::Withdrawal,
+            ref_id: posting().uuid(),
+            created_at: at,
+        };
+        let heard = vec![
+            (ask(0, 300), given(Value::Moved(view))),
+            (ask(1, 900), given(Value::Refused(Box::new(kept)))),
+        ];
+        Self { heard, entries: vec![entry] }
+    }
+
+    fn check(&self) -> Result<i64, Mismatch> {
+        let purse = Purse { currency: Currency::EUR, balance: 1_000, recent: Vec::new() };
+        let mut model = Model::new(LIMITS);
+        model.accounts.insert(0, Account { id: account(), purse, held: 0, seq: 7 });
+        let entries = BTreeMap::from([(account(), self.entries.clone())]);
+        let (mut log, heard) = (Log::default(), &self.heard);
+        Round { model: &mut model, log: &mut log, now: 1_000, heard, entries: &entries }.check()?;
+        Ok(model.accounts.get(&0).map_or(0, |account| account.purse.balance))
+    }
+
+    fn refused(&mut self) -> &mut Refusal {
+        match &mut self.heard[1].1.value {
+            Value::Refused(kept) => &mut kept.refusal,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_right_answer_passes_and_moves_the_model() {
+    assert_eq!(House::right().check().unwrap(), 700);
+}
+
+#[test]
+fn an_answer_that_fits_another_order_passes() {
+    let mut house = House::right();
+    // Asked for before the 300 were gone: then it has to be covered.
+    house.refused().data.available_cents = Some(1_000);
+    assert!(house.check().is_err(), "1000 cover 900");
+}
+
+#[test]
+fn each_wrong_answer_is_found() {
+    let wrongs: [Wrong; 9] = [
+        ("a balance that is not there", |house| house.refused().data.available_cents = Some(701)),
+        ("another code", |house| house.refused().code = RefusalCode::AccountFrozen),
+        ("an entry too many", |house| {
+            let again =
+                EntryView { account_seq: 9, balance_after: Cents::new(400), ..house.entries[0].clone() };
+            house.entries.push(again);
+        }),
+        ("an entry too few", |house| house.entries.clear()),
+        ("a gap in the sequence", |house| house.entries[0].account_seq = 9),
+        ("a wrong sum", |house| house.entries[0].balance_after = Cents::new(701)),
+        ("another amount", |house| {
+            house.entries[0].amount = Cents::new(-301);
+            house.entries[0].balance_after = Cents::new(699);
+        }),
+        ("another kind of entry", |house| house.entries[0].entry_type = EntryType::Fee),
+        ("a replay of nothing", |house| house.heard[0].1.replayed = true),
+    ];
+    for (name, wrong) in wrongs {
+        let mut house = House::right();
+        wrong(&mut house);
+        assert!(house.check().is_err(), "{name} passed");
+    }
+}
+
+#[test]
+fn one_key_is_carried_out_once() {
+    let mut house = House::right();
+    let again = house.heard[0].clone();
+    house.heard.push(again);
+    assert!(house.check().is_err(), "both say that they are the first");
+    house.heard[2].1.replayed = true;
+    assert!(house.check().is_ok());
+}

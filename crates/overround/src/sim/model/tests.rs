@@ -1,0 +1,101 @@
+//! The model against the tables of the betting rules.
+
+use super::bets::{Closed, Ending, close};
+use super::prices::book;
+use overround_domain::betting::{BetResult, BetStatus};
+use overround_domain::odds::Price;
+
+/// The source's prices, how many win, the margin, and the house's prices.
+type Priced = (&'static [u32], u32, u32, Option<&'static [u32]>);
+
+fn closed(stake: i64, legs: &[(u32, u32, Ending)]) -> Closed {
+    let legs: Vec<_> =
+        legs.iter().map(|(num, den, ending)| (Price::new(*num, *den).unwrap(), Some(*ending))).collect();
+    close(stake, &legs).unwrap()
+}
+
+#[test]
+fn one_formula_settles_every_leg() {
+    let cases = [
+        (Ending::Lose, 0, BetResult::Lost),
+        (Ending::Win, 1_909, BetResult::Won),
+        (Ending::Push, 1_000, BetResult::Pushed),
+        // 1/2 + p/2 and 1/2.
+        (Ending::HalfWin, 1_454, BetResult::HalfWon),
+        (Ending::HalfLose, 500, BetResult::HalfLost),
+        (Ending::DeadHeat(2), 954, BetResult::Partial),
+    ];
+    for (ending, returned, result) in cases {
+        let expected = Closed { status: BetStatus::Settled, result: Some(result), returned };
+        assert_eq!(closed(1_000, &[(21, 11, ending)]), expected);
+    }
+    let void = Closed { status: BetStatus::Void, result: None, returned: 1_000 };
+    assert_eq!(closed(1_000, &[(21, 11, Ending::Void)]), void);
+}
+
+#[test]
+fn the_draw_of_a_dead_heat_returns_half_of_the_win() {
+    // AFL 2025: 10.00 at 1.90 returns 9.50.
+    assert_eq!(closed(1_000, &[(19, 10, Ending::DeadHeat(2))]).returned, 950);
+}
+
+#[test]
+fn a_parlay_multiplies_and_floors_once() {
+    use Ending::{HalfLose, HalfWin, Lose, Push, Void, Win};
+    let cases = [
+        // A pushed leg's stake rolls on, a half-lost leg rolls half.
+        (vec![(2, 1, Win), (3, 1, Push)], 2_000, Some(BetResult::Partial)),
+        (vec![(2, 1, Win), (3, 1, HalfLose)], 1_000, Some(BetResult::Partial)),
+        (vec![(2, 1, HalfWin), (3, 1, HalfWin)], 3_000, Some(BetResult::Partial)),
+        (vec![(2, 1, Win), (3, 1, Lose)], 0, Some(BetResult::Lost)),
+        (vec![(2, 1, Push), (3, 1, Void)], 1_000, Some(BetResult::Pushed)),
+        (vec![(2, 1, Void), (3, 1, Void)], 1_000, None),
+        (vec![(2, 1, Win), (3, 1, Win), (20, 11, Win)], 10_909, Some(BetResult::Won)),
+    ];
+    for (legs, returned, result) in cases {
+        let bet = closed(1_000, &legs);
+        assert_eq!((bet.returned, bet.result), (returned, result), "{legs:?}");
+    }
+}
+
+#[test]
+fn a_parlay_waits_for_all_its_legs_or_the_first_that_is_lost() {
+    let price = Price::new(2, 1).unwrap();
+    assert_eq!(close(1_000, &[(price, Some(Ending::Win)), (price, None)]), None);
+    let lost = close(1_000, &[(price, Some(Ending::Lose)), (price, None)]).unwrap();
+    assert_eq!((lost.result, lost.returned), (Some(BetResult::Lost), 0));
+}
+
+#[test]
+fn a_return_of_less_than_a_cent_is_lost() {
+    assert_eq!(closed(1, &[(2, 1, Ending::HalfLose)]).result, Some(BetResult::Lost));
+}
+
+#[test]
+fn prices_carry_the_margin_and_stand_on_the_ladder() {
+    let cases: [Priced; 6] = [
+        // 200 / 1.04 is 192.3.
+        (&[200, 200], 1, 400, Some(&[192, 192])),
+        // Without a margin a fair book is its own; an overround one is never above the source's price.
+        (&[200, 200], 1, 0, Some(&[200, 200])),
+        (&[190, 190], 1, 0, Some(&[190, 190])),
+        // Two of three win: each price is 1 / (2/3 * 1.04) = 1.44.
+        (&[300, 300, 300], 2, 400, Some(&[144, 144, 144])),
+        // 1.01 is the lowest: what comes below is not offered, and nothing beside it.
+        (&[101, 10_000], 1, 400, None),
+        (&[200, 200], 2, 400, None),
+    ];
+    for (backs, winners, margin_bps, expected) in cases {
+        assert_eq!(book(backs, winners, margin_bps).as_deref(), expected, "{backs:?}");
+    }
+}
+
+#[test]
+fn the_ladder_has_its_steps() {
+    for (back, price) in
+        [(199, 199), (201, 200), (303, 300), (405, 400), (610, 600), (1_040, 1_000), (2_050, 2_000)]
+    {
+        // An underround of its own makes the source's price the lowest bound.
+        assert_eq!(book(&[back, 101], 1, 0).map(|prices| prices[0]), Some(price), "{back}");
+    }
+}

@@ -1,0 +1,371 @@
+//! From what the workload draws to what is asked: slots become ids, and prices those that the model knows, so
+//! that a step means something whichever steps were left out before it.
+
+use super::calls::{Ask, Call, Cast, OpId, Value};
+use super::model::{Market, Model};
+use super::workload::{
+    Amount, BetPlan, Change, Kind, LegFlaw, LegPlan, Op, SettleFlaw, Trade, currency_of, pounds,
+};
+use overround_domain::betting::{Fraction, LegRequest, LegResult, LegType, PlaceBet};
+use overround_domain::ids::{AccountId, MarketId, OutcomeId};
+use overround_domain::markets::{
+    Line, MarketKind, MarketStatus, OutcomeStatus, SourceEvent, SourceMarket, SourceOutcome, SourceStatus,
+    TieRule,
+};
+use overround_domain::money::{Cents, Currency};
+use overround_domain::odds::Price;
+use serde_json::Map;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// How many steps an operation can be replayed after.
+const REMEMBERED_STEPS: u32 = 16;
+
+/// Answers that are kept for ever, as far as the workload remembers them.
+#[derive(Debug, Default)]
+pub struct Log {
+    pub kept: BTreeMap<OpId, (Ask, Value)>,
+}
+
+impl Log {
+    /// Remembers an answer that its house keeps.
+    pub fn keep(&mut self, ask: &Ask, value: &Value) {
+        if value.is_kept() && ask.op == ask.key_of {
+            self.kept.insert(ask.op, (ask.clone(), value.clone()));
+        }
+    }
+
+    /// Forgets what no later step will replay.
+    pub fn forget_before(&mut self, step: u32) {
+        let first = OpId { step: step.saturating_sub(REMEMBERED_STEPS), index: 0 };
+        self.kept = self.kept.split_off(&first);
+    }
+
+    fn pick(&self, step: u32, steps_back: u32, pick: u32, fits: impl Fn(&Ask) -> bool) -> Option<&Ask> {
+        let first = OpId { step: step.saturating_sub(steps_back), index: 0 };
+        let found: Vec<&Ask> =
+            self.kept.range(first..).map(|(_, (ask, _))| ask).filter(|ask| fits(ask)).collect();
+        found.get(usize::try_from(pick).ok()? % found.len().max(1)).copied()
+    }
+}
+
+/// What an operation asks, in as many copies as it is sent.
+pub fn resolve(model: &Model, log: &Log, cast: &Cast, op: &Op) -> Vec<Ask> {
+    let of = Resolver { model, log, cast, op };
+    if let Kind::Replay { steps_back, pick } = &op.kind {
+        return of.replay(*steps_back, *pick);
+    }
+    let Some(call) = of.call() else { return Vec::new() };
+    let is_sound = of.is_sound(&call);
+    // An unknown market or outcome frees its key: then copies are separate requests, not one.
+    let copies = if is_sound || !matches!(call, Call::Bet { .. }) { op.copies.len() } else { 1 };
+    let ask = |(process, twisted): &(usize, bool)| {
+        let twisted = *twisted && is_sound;
+        let call = if twisted { call.twisted() } else { call.clone() };
+        Ask { op: op.id, process: *process, key_of: op.id, twisted, call }
+    };
+    op.copies.iter().take(copies).map(ask).collect()
+}
+
+struct Resolver<'a> {
+    model: &'a Model,
+    log: &'a Log,
+    cast: &'a Cast,
+    op: &'a Op,
+}
+
+impl Resolver<'_> {
+    fn replay(&self, steps_back: u32, pick: u32) -> Vec<Ask> {
+        let Some(earlier) = self.log.pick(self.op.id.step, steps_back, pick, |_| true) else {
+            return Vec::new();
+        };
+        let ask = |(process, other): &(usize, bool)| Ask {
+            op: self.op.id,
+            process: *process,
+            key_of: earlier.key_of,
+            twisted: earlier.twisted != *other,
+            call: if *other { earlier.call.twisted() } else { earlier.call.clone() },
+        };
+        self.op.copies.iter().map(ask).collect()
+    }
+
+    fn call(&self) -> Option<Call> {
+        Some(match &self.op.kind {
+            Kind::Open { slot } => {
+                Call::Open { slot: *slot, user: self.cast.user(*slot), currency: currency_of(*slot) }
+            }
+            Kind::Move { slot, credits, amount, foreign } => Call::Move {
+                account: self.account(*slot),
+                credits: *credits,
+                amount: self.amount(*slot, *amount),
+                currency: currency(*slot, *foreign),
+            },
+            Kind::Bet(plan) => self.bet(plan)?,
+            Kind::Publish { slot, change } => {
+                Call::Publish { slot: *slot, said: Box::new(self.message(*slot, change)) }
+            }
+            Kind::Trade { slot, act } => {
+                let to = match act {
+                    Trade::Suspend | Trade::OnNoMarket => Some(MarketStatus::Suspended),
+                    Trade::Resume => None,
+                    Trade::Close => Some(MarketStatus::Closed),
+                };
+                let market = match act {
+                    Trade::OnNoMarket => MarketId::from_uuid(self.nothing("market")),
+                    _ => self.market(*slot)?.id,
+                };
+                Call::Trade { slot: *slot, market, to, reason: "simulated".to_owned() }
+            }
+            Kind::Settle { slot, endings, flaw } => self.settle(*slot, endings, *flaw)?,
+            Kind::Pay { slot } => Call::Pay { slot: *slot, market: self.market(*slot)?.id },
+            Kind::Replay { .. } => return None,
+        })
+    }
+
+    /// Whether a request is answered under its key, so that another one under it is refused.
+    fn is_sound(&self, call: &Call) -> bool {
+        let opened = |account: &AccountId| self.model.accounts.values().any(|one| one.id == *account);
+        match call {
+            Call::Move { account, amount, .. } => opened(account) && (1..1_000_000_000).contains(amount),
+            Call::Bet { account, bet } => {
+                let known = |leg: &LegRequest| {
+                    let market = self.model.markets.values().find(|market| market.id == leg.market_id);
+                    market.is_some_and(|market| market.runners.iter().any(|one| one.id == leg.outcome_id))
+                };
+                opened(account) && bet.legs.iter().all(known)
+            }
+            Call::Trade { market, .. } => self.model.markets.values().any(|one| one.id == *market),
+            Call::Settle { .. } => matches!(self.op.kind, Kind::Settle { flaw: SettleFlaw::None, .. }),
+            Call::Open { .. } => true,
+            Call::Publish { .. } | Call::Pay { .. } => false,
+        }
+    }
+
+    fn market(&self, slot: usize) -> Option<&Market> {
+        self.model.markets.get(&slot)
+    }
+
+    /// An id of nothing.
+    fn nothing(&self, what: &str) -> Uuid {
+        overround_api::user_id_of(&self.cast.run, &format!("{what} {}", self.op.id)).uuid()
+    }
+
+    fn account(&self, slot: usize) -> AccountId {
+        let nobody = || AccountId::from_uuid(self.nothing("account"));
+        self.model.accounts.get(&slot).map_or_else(nobody, |account| account.id)
+    }
+
+    fn amount(&self, slot: usize, amount: Amount) -> i64 {
+        match amount {
+            Amount::Of(cents) => cents,
+            Amount::BalanceAnd(more) => {
+                self.model.accounts.get(&slot).map_or(0, |account| account.purse.balance) + more
+            }
+        }
+    }
+
+    fn bet(&self, plan: &BetPlan) -> Option<Call> {
+        let earlier = plan.again.and_then(|pick| {
+            self.log.pick(self.op.id.step, 3, pick, |ask| matches!(ask.call, Call::Bet { .. }))
+        });
+        if let Some(Call::Bet { account, bet }) = earlier.map(|ask| &ask.call) {
+            let bet = PlaceBet { confirm_duplicate: plan.confirms, ..bet.clone() };
+            return Some(Call::Bet { account: *account, bet });
+        }
+        let bet = PlaceBet {
+            stake: Cents::new(self.amount(plan.slot, plan.stake)),
+            currency: currency(plan.slot, plan.foreign),
+            price_policy: plan.policy,
+            confirm_duplicate: plan.confirms,
+            legs: plan.legs.iter().map(|leg| self.leg(leg)).collect::<Option<_>>()?,
+        };
+        Some(Call::Bet { account: self.account(plan.slot), bet })
+    }
+
+    /// None only while its market was never published.
+    fn leg(&self, plan: &LegPlan) -> Option<LegRequest> {
+        let (drawn, sibling) = (self.market(plan.market)?, self.market(plan.market ^ 1)?);
+        // Most players do not ask for what is over while the event has something else on sale.
+        let elsewhere =
+            drawn.status.is_over() && !plan.outcome.is_multiple_of(4) && !sibling.status.is_over();
+        let market = if elsewhere { sibling } else { drawn };
+        let runner = market.runners.get(plan.outcome % market.runners.len().max(1))?;
+        let no_outcome = || OutcomeId::from_uuid(self.nothing("outcome"));
+        let mut leg = LegRequest {
+            market_id: market.id,
+            outcome_id: runner.id,
+            price: runner.offer.or_else(|| Price::new(2, 1).ok())?,
+            line: runner.line,
+            market_version: market.version,
+            leg_type: LegType::Straight,
+            attrs: Map::new(),
+        };
+        match plan.flaw {
+            LegFlaw::None => {}
+            LegFlaw::UnknownMarket => leg.market_id = MarketId::from_uuid(self.nothing("market")),
+            LegFlaw::UnknownOutcome => leg.outcome_id = no_outcome(),
+            LegFlaw::OlderVersion => leg.market_version = (leg.market_version - 1).max(1),
+            LegFlaw::FutureVersion => leg.market_version += 5,
+            LegFlaw::SawPercent(percent) => {
+                let seen =
+                    Price::new(leg.price.num().saturating_mul(percent), leg.price.den().saturating_mul(100));
+                leg.price = seen.unwrap_or(leg.price);
+            }
+            LegFlaw::OtherLine => {
+                leg.line = Some(Line::from_quarters(leg.line.map_or(0, Line::quarters) + 1));
+            }
+            LegFlaw::OtherType => leg.leg_type = LegType::Prop,
+        }
+        Some(leg)
+    }
+
+    fn settle(&self, slot: usize, endings: &[u32], flaw: SettleFlaw) -> Option<Call> {
+        let market = self.market(slot)?;
+        let taking_part = market.runners.iter().filter(|runner| !runner.removed);
+        let mut outcomes: BTreeMap<OutcomeId, LegResult> =
+            taking_part.zip(endings).map(|(runner, ending)| (runner.id, result(*ending))).collect();
+        match flaw {
+            SettleFlaw::None => {}
+            SettleFlaw::LeavesOneOut => drop(outcomes.pop_first()),
+            SettleFlaw::NamesAForeignOne => {
+                outcomes.insert(OutcomeId::from_uuid(self.nothing("outcome")), LegResult::win());
+            }
+        }
+        Some(Call::Settle { slot, market: market.id, outcomes, reason: "simulated".to_owned() })
+    }
+
+    /// The producer's next message: a new market where the last one of the slot is paid to the end.
+    fn message(&self, slot: usize, change: &Change) -> SourceMarket {
+        match self.market(slot) {
+            // What a trader closed does not come back: its result is all that there is to say.
+            Some(market) if market.endings.is_none() && market.trader == Some(MarketStatus::Closed) => {
+                changed(&market.said, &Change::Finish { winners: 1, first: 0 })
+            }
+            Some(market) if market.endings.is_none() => changed(&market.said, change),
+            Some(market) if self.model.has_open_legs(market.id) => market.said.clone(),
+            _ => template(slot, self.model.generations.get(&slot).copied().unwrap_or(0)),
+        }
+    }
+}
+
+fn currency(slot: usize, foreign: bool) -> Currency {
+    match (currency_of(slot), foreign) {
+        (own, false) => own,
+        (Currency::EUR, true) => pounds(),
+        (_, true) => Currency::EUR,
+    }
+}
+
+fn result(ending: u32) -> LegResult {
+    match ending {
+        0 | 1 => LegResult::win(),
+        2 | 3 => LegResult::lose(),
+        4 => LegResult::refund(None),
+        5 => LegResult::refund(Some("ABANDONED".to_owned())),
+        6 => LegResult::half_win(),
+        7 => LegResult::half_lose(),
+        _ => LegResult::dead_heat(Fraction::new(1, 2).unwrap_or(Fraction::ONE)),
+    }
+}
+
+/// A new market of a slot: of two lines, of four runners of which two win, or of three.
+fn template(slot: usize, generation: u32) -> SourceMarket {
+    let (kind, winners, runners) = match slot % 4 {
+        3 => (MarketKind::Line, 0, 4),
+        2 => (MarketKind::Odds, 2, 4),
+        _ => (MarketKind::Odds, 1, 3),
+    };
+    let outcome = |position: u32| {
+        let line = (kind == MarketKind::Line).then(|| {
+            Line::from_quarters(
+                if position.is_multiple_of(2) { -2 } else { 2 }
+                    * (1 + i32::try_from(position / 2).unwrap_or(0)),
+            )
+        });
+        SourceOutcome {
+            key: format!("r{position}"),
+            name: format!("Runner {position}"),
+            line,
+            pair: line.map(|_| position / 2),
+            position,
+            status: OutcomeStatus::Active,
+            best_back: Price::new(195 + 15 * position, 100).ok(),
+            won: None,
+        }
+    };
+    SourceMarket {
+        key: format!("m{slot}-{generation}"),
+        event: SourceEvent {
+            key: format!("e{}", slot / 2),
+            name: format!("Simulated {}", slot / 2),
+            sport: "football".to_owned(),
+            starts_at: None,
+        },
+        market_type: "SIMULATED".to_owned(),
+        name: format!("Market {slot}"),
+        kind,
+        number_of_winners: winners,
+        tie_rule: *TieRule::ALL.get(slot % 3).unwrap_or(&TieRule::DeadHeat),
+        status: SourceStatus::Open,
+        in_play: false,
+        bet_delay_ms: 0,
+        outcomes: (0..runners).map(outcome).collect(),
+    }
+}
+
+fn changed(said: &SourceMarket, change: &Change) -> SourceMarket {
+    let mut next = said.clone();
+    let count = next.outcomes.len();
+    match change {
+        Change::Same => {}
+        Change::Prices(backs) => {
+            // What the producer closed it opens again only now and then, as a correction.
+            if next.status != SourceStatus::Closed || backs.first().is_some_and(|back| back % 3 == 0) {
+                next.status = SourceStatus::Open;
+                next.outcomes.iter_mut().for_each(|one| one.won = None);
+            }
+            let active = next.outcomes.iter_mut().filter(|one| one.status == OutcomeStatus::Active);
+            active.zip(backs).for_each(|(one, back)| one.best_back = Price::new(*back, 100).ok());
+        }
+        Change::Suspend => next.status = SourceStatus::Suspended,
+        Change::Inactive => next.status = SourceStatus::Inactive,
+        Change::InPlay(delay_ms) => (next.in_play, next.bet_delay_ms) = (!next.in_play, *delay_ms),
+        Change::Remove { runner, leaves_out } => {
+            let place = runner % count.max(1);
+            if *leaves_out && next.kind == MarketKind::Odds && count > 1 {
+                next.outcomes.remove(place);
+            } else if let Some(one) = next.outcomes.get_mut(place) {
+                (one.status, one.best_back) = (OutcomeStatus::Removed, None);
+            }
+        }
+        Change::Unprice(runner) => {
+            if let Some(one) = next.outcomes.get_mut(runner % count.max(1)) {
+                one.best_back = None;
+            }
+        }
+        Change::Line(quarters) => {
+            for one in next.outcomes.iter_mut().filter(|one| one.pair == Some(0)) {
+                one.line = one.line.map(|line| Line::from_quarters(line.quarters() + quarters));
+            }
+        }
+        Change::Close => next.status = SourceStatus::Closed,
+        Change::Finish { winners, first } => finish(&mut next, *winners, *first),
+    }
+    if next.status != SourceStatus::Closed {
+        next.outcomes.iter_mut().for_each(|one| one.won = None);
+    }
+    next
+}
+
+fn finish(market: &mut SourceMarket, winners: u32, first: usize) {
+    market.status = SourceStatus::Closed;
+    let undecided = winners == 9;
+    let won = if undecided { 1 } else { usize::try_from(winners).unwrap_or(0) };
+    let active: Vec<&mut SourceOutcome> =
+        market.outcomes.iter_mut().filter(|one| one.status == OutcomeStatus::Active).collect();
+    let count = active.len().max(1);
+    for (place, one) in active.into_iter().enumerate() {
+        let wins = (place + count - first % count) % count < won;
+        one.won = if undecided && !wins { None } else { Some(wins) };
+    }
+}
