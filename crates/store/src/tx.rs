@@ -32,7 +32,9 @@ impl Isolation {
 }
 
 /// How often a transaction that concurrency undid is run again before its error is passed on.
-const RUNS_AGAIN_MAX: usize = 12;
+/// Often and soon rather than seldom and late: who competes with a lane that is never idle wins only in the
+/// moment between two of its batches, and long waits miss it again and again.
+const RUNS_AGAIN_MAX: usize = 40;
 
 /// The application's PostgreSQL.
 #[derive(Debug, Clone)]
@@ -84,7 +86,7 @@ impl Store {
             once.retry(
                 ExponentialBuilder::default()
                     .with_min_delay(Duration::from_millis(2))
-                    .with_max_delay(Duration::from_millis(200))
+                    .with_max_delay(Duration::from_millis(20))
                     .with_max_times(RUNS_AGAIN_MAX)
                     .with_jitter(),
             )

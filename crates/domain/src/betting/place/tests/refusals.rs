@@ -281,6 +281,16 @@ fn a_repetition_is_refused_while_its_window_lasts_unless_it_is_meant() {
     }
 }
 
+/// A process's clock may be a little behind another's; one that was set back by an hour refuses nothing for it.
+#[test]
+fn a_bet_from_ahead_is_a_repetition_within_the_window_only() {
+    for (ms, refused) in [(-1, true), (-2_999, true), (-3_000, false), (-3_600_000, false)] {
+        let mut bet = parlay();
+        bet.placed_before(ms);
+        assert_eq!(bet.refused(), refused.then_some((RefusalCode::DuplicatedRequest, None)), "{ms} ms");
+    }
+}
+
 #[test]
 fn only_the_same_selections_and_stake_are_a_repetition() {
     let cases: [Change; 4] = [
