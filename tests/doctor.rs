@@ -27,10 +27,11 @@ const CLEAN_BOOK: &str = include_str!("doctor/clean_book.sql");
 const CHECKED: [&str; 11] = ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "M1", "E1"];
 
 /// The tables that breakages touch.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "wallet.accounts",
     "wallet.ledger_entries",
     "wallet.idempotency",
+    "wallet.reversals",
     "wallet.actor_idempotency",
     "market.markets",
     "market.fences",
@@ -75,17 +76,17 @@ async fn a_clean_book_breaks_nothing() {
     assert_eq!(
         examined,
         [
-            ("L1", 15),
+            ("L1", 17),
             ("L2", 6),
             ("L3", 4),
-            ("L4", 36),
+            ("L4", 40),
             ("L5", 1),
-            ("B1", 11),
+            ("B1", 13),
             ("B2", 6),
             ("B3", 6),
             ("B4", 7),
             ("M1", 37),
-            ("E1", 23),
+            ("E1", 25),
         ]
     );
     assert!(findings.iter().all(|finding| !finding.statement.is_empty()));
@@ -140,7 +141,7 @@ async fn samples_are_few_however_much_is_broken() {
     .await;
     let findings = doctor::examine(&db.pool(Role::App).await).await.unwrap();
     let finding = findings.iter().find(|finding| finding.id == "L4").unwrap();
-    assert_eq!((finding.violations, finding.samples.len()), (36, 5));
+    assert_eq!((finding.violations, finding.samples.len()), (40, 5));
 }
 
 /// The running application, with one player.
@@ -187,6 +188,26 @@ impl House {
         let finance = self.server.caller("finance", &[Caller::Finance]);
         let body = json!({"amount_cents": amount_cents, "currency": currency, "reason": "for a test"});
         finance.post(&format!("/v1/accounts/{}/{what}", self.account), key, &body).await.status
+    }
+
+    /// Adjusts the balance, and takes it and a deposit back.
+    async fn by_hand(&self) {
+        let finance = self.server.caller("finance", &[Caller::Finance]);
+        assert_eq!(self.money("adjustments", "a", -700, "EUR").await, 201);
+        assert_eq!(self.money("adjustments", "a", -700, "EUR").await, 201, "a replay");
+        assert_eq!(self.money("adjustments", "b", 40, "EUR").await, 201);
+        assert_eq!(self.money("adjustments", "c", -9_000_000, "EUR").await, 422);
+        assert_eq!(self.money("credits", "reverse", 80, "EUR").await, 201);
+        let entries =
+            self.player.get(&format!("/v1/accounts/{}/entries?limit=3", self.account)).await.expect(200);
+        for (number, entry) in entries["items"].as_array().unwrap().iter().enumerate() {
+            let posting = entry["posting_id"].as_str().unwrap();
+            let path = format!("/v1/accounts/{}/postings/{posting}/reversals", self.account);
+            let body = json!({"reason": "for a test"});
+            for (key, status) in [("r", 201), ("r", 201), ("again", 409)] {
+                assert_eq!(finance.post(&path, &format!("{key}{number}"), &body).await.status, status);
+            }
+        }
     }
 
     async fn trade(&self, act: &str, key: &str, market: &Published, more: Value) -> u16 {
@@ -278,6 +299,7 @@ async fn what_the_application_writes_breaks_nothing() {
     let db = TestDb::create().await;
     let house = House::new(&db).await;
     house.accounts_and_money().await;
+    house.by_hand().await;
     house.bets_and_trading().await;
     house.a_removed_runner().await;
     let findings = doctor::examine(&db.pool(Role::App).await).await.unwrap();
@@ -293,7 +315,9 @@ async fn what_the_application_writes_breaks_nothing() {
     .unwrap();
     let rows: BTreeMap<&str, i64> = rows.iter().map(|(what, n)| (what.as_str(), *n)).collect();
     let told = ["account.opened", "wallet.credited", "wallet.debited", "bet.placed", "bet.settled"];
-    let told = told.into_iter().chain(["odds.updated", "market.settled"]).map(|name| (name, 0));
+    let by_hand = ["wallet.adjusted", "wallet.reversed"];
+    let told =
+        told.into_iter().chain(by_hand).chain(["odds.updated", "market.settled"]).map(|name| (name, 0));
     let bets = [("WON", 3), ("LOST", 3), ("VOID", 1), ("PENDING", 3)];
     assert_eq!(rows, told.chain(bets).collect());
 }

@@ -15,6 +15,10 @@ stored_enum! {
         WalletCredited = "wallet.credited",
         /// Money left a player account for outside.
         WalletDebited = "wallet.debited",
+        /// A player account was corrected by hand.
+        WalletAdjusted = "wallet.adjusted",
+        /// An earlier posting of a player account was taken back.
+        WalletReversed = "wallet.reversed",
         /// A bet was accepted and its stake is held.
         BetPlaced = "bet.placed",
         /// A bet was settled, or settled anew by a later generation.
@@ -34,7 +38,11 @@ impl EventType {
     /// The kind of thing whose version the event moves, and within which events have an order.
     pub const fn aggregate_type(self) -> &'static str {
         match self {
-            Self::AccountOpened | Self::WalletCredited | Self::WalletDebited => "account",
+            Self::AccountOpened
+            | Self::WalletCredited
+            | Self::WalletDebited
+            | Self::WalletAdjusted
+            | Self::WalletReversed => "account",
             Self::BetPlaced | Self::BetSettled => "bet",
             Self::OddsUpdated | Self::MarketSettled => "market",
             Self::PaymentsSucceeded => "payment",

@@ -19,6 +19,8 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::list_entries))
         .routes(routes!(accounts::credit_account))
         .routes(routes!(accounts::debit_account))
+        .routes(routes!(accounts::adjust_account))
+        .routes(routes!(accounts::reverse_posting))
         .routes(routes!(bets::place_bet, bets::list_bets))
         .routes(routes!(bets::get_bet))
         .routes(routes!(events::list_events))

@@ -1,8 +1,9 @@
 //! Load: the rows that a batch's commands touch.
 
 use super::command::Command;
+use crate::wallet::Act;
 use overround_domain::betting::{Fence, RecentBet};
-use overround_domain::ids::{AccountId, BetId, MarketId};
+use overround_domain::ids::{AccountId, BetId, MarketId, PostingId};
 use overround_domain::time::Timestamp;
 use overround_domain::wallet::{AccountKind, Book, Cell};
 use overround_store::betting::bets::{self, BetKey, BetRow};
@@ -23,6 +24,8 @@ pub(super) struct Loaded {
     pub recent: BTreeMap<AccountId, Vec<RecentBet>>,
     /// The fences of the markets that bets are on.
     pub fences: BTreeMap<(MarketId, Cell), Fence>,
+    /// The postings to reverse that were reversed before.
+    pub reversed: BTreeSet<PostingId>,
     /// The bets to settle.
     pub bets: BTreeMap<BetId, LoadedBet>,
 }
@@ -50,8 +53,9 @@ pub(super) async fn load(tx: &mut Tx, commands: &[Command], now: Timestamp) -> R
         .collect();
     let recent = accounts.iter().map(|loaded| (loaded.account.id, loaded.recent_bets.clone())).collect();
     let book = Book::new(accounts.into_iter().map(|loaded| loaded.account));
+    let reversed = wallet::reversals::among(tx, &to_reverse(commands), &cells).await?;
     let bets = load_bets(tx, commands, &cells).await?;
-    Ok(Loaded { first, book, holds, recent, fences, bets })
+    Ok(Loaded { first, book, holds, recent, fences, reversed, bets })
 }
 
 fn claim_of(command: &Command) -> Option<Claim> {
@@ -75,6 +79,15 @@ fn wanted_fences(commands: &[Command]) -> Vec<(MarketId, Cell)> {
         .flat_map(|place| place.request.legs.iter().map(|leg| (leg.market_id, place.player.cell)))
         .collect();
     wanted.into_iter().collect()
+}
+
+fn to_reverse(commands: &[Command]) -> Vec<PostingId> {
+    let acts = commands.iter().filter_map(|command| match command {
+        Command::Move(by_hand) => Some(&by_hand.act),
+        Command::Place(_) | Command::Settle(_) => None,
+    });
+    acts.filter_map(|act| if let Act::Reverse { posting_id, .. } = act { Some(*posting_id) } else { None })
+        .collect()
 }
 
 async fn load_bets(

@@ -10,6 +10,21 @@ WITH changes AS (
     JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell AND a.kind = 'PLAYER'
     WHERE e.ref_type IN ('DEPOSIT', 'WITHDRAWAL')
     UNION ALL
+    SELECT 'wallet.adjusted', e.account_id, e.posting_id::text || ' ' || e.amount_cents
+    FROM wallet.ledger_entries e
+    JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell AND a.kind = 'PLAYER'
+    WHERE e.ref_type = 'ADJUSTMENT'
+    UNION ALL
+    -- What reverses a posting against what was noted as reversed: the one and only one of the other.
+    SELECT 'wallet.reversed', coalesce(e.account_id, r.posting_id), concat(e.posting_id, ' ', r.posting_id, ' ', e.amount_cents)
+    FROM (
+        SELECT e.account_id, e.cell, e.posting_id, e.ref_id, e.amount_cents
+        FROM wallet.ledger_entries e
+        JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell AND a.kind = 'PLAYER'
+        WHERE e.ref_type = 'REVERSAL'
+    ) e
+    FULL JOIN wallet.reversals r ON r.reversed_by = e.posting_id AND r.posting_id = e.ref_id AND r.cell = e.cell
+    UNION ALL
     SELECT 'bet.placed', id, '' FROM betting.bets
     UNION ALL
     SELECT 'bet.settled', bet_id, generation || ' ' || return_cents FROM betting.settlements
@@ -22,13 +37,17 @@ WITH changes AS (
         WHEN 'account.opened' THEN ''
         WHEN 'wallet.credited' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
         WHEN 'wallet.debited' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
+        WHEN 'wallet.adjusted' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
+        WHEN 'wallet.reversed' THEN
+            concat(payload ->> 'posting_id', ' ', payload ->> 'reversed_posting_id', ' ', payload ->> 'amount_cents')
         WHEN 'bet.placed' THEN ''
         WHEN 'bet.settled' THEN concat(payload ->> 'generation', ' ', payload ->> 'return_cents')
         WHEN 'odds.updated' THEN aggregate_version::text
         ELSE coalesce(payload ->> 'generation', '')
         END AS detail
     FROM events.outbox
-    WHERE type IN ('account.opened', 'wallet.credited', 'wallet.debited', 'bet.placed', 'bet.settled', 'odds.updated', 'market.settled')
+    WHERE type IN ('account.opened', 'wallet.credited', 'wallet.debited', 'wallet.adjusted', 'wallet.reversed',
+        'bet.placed', 'bet.settled', 'odds.updated', 'market.settled')
 ), pairs AS MATERIALIZED (
     SELECT type, aggregate_id, detail, sum(change) AS changes, sum(event) AS events
     FROM (

@@ -5,3 +5,4 @@ pub mod actor_idempotency;
 pub mod entries;
 pub mod house;
 pub mod idempotency;
+pub mod reversals;
