@@ -68,6 +68,8 @@ async fn every_route_admits_whom_it_should() {
     POST /v1/accounts/{account_id}/debits                           finance admin
     POST /v1/accounts/{account_id}/adjustments                      finance admin
     POST /v1/accounts/{account_id}/postings/{posting_id}/reversals  finance admin
+    POST /v1/accounts/{account_id}/freeze                           support compliance admin
+    POST /v1/accounts/{account_id}/unfreeze                         support compliance admin
     POST /v1/accounts/{account_id}/bets                             player
     GET  /v1/accounts/{account_id}/bets                             every role
     GET  /v1/accounts/{account_id}/bets/{bet_id}                    every role

@@ -27,11 +27,12 @@ const CLEAN_BOOK: &str = include_str!("doctor/clean_book.sql");
 const CHECKED: [&str; 11] = ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "M1", "E1"];
 
 /// The tables that breakages touch.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "wallet.accounts",
     "wallet.ledger_entries",
     "wallet.idempotency",
     "wallet.reversals",
+    "wallet.freezes",
     "wallet.actor_idempotency",
     "market.markets",
     "market.fences",
@@ -86,7 +87,7 @@ async fn a_clean_book_breaks_nothing() {
             ("B3", 6),
             ("B4", 7),
             ("M1", 37),
-            ("E1", 25),
+            ("E1", 27),
         ]
     );
     assert!(findings.iter().all(|finding| !finding.statement.is_empty()));
@@ -210,6 +211,21 @@ impl House {
         }
     }
 
+    /// Freezes the account and lets it go; in between nothing moves.
+    async fn freezes(&self) {
+        let support = self.server.caller("support", &[Caller::Support]);
+        for (key, act, status) in [("f", "freeze", 200), ("f", "freeze", 200), ("u", "unfreeze", 200)] {
+            let body = json!({"freeze": "BOTH", "reason": "for a test"});
+            let path = format!("/v1/accounts/{}/{act}", self.account);
+            assert_eq!(support.post(&path, key, &body).await.status, status);
+            let frozen = if act == "freeze" { 422 } else { 201 };
+            assert_eq!(
+                self.money("credits", &format!("while {act}").replace(' ', "-"), 5, "EUR").await,
+                frozen
+            );
+        }
+    }
+
     async fn trade(&self, act: &str, key: &str, market: &Published, more: Value) -> u16 {
         self.later();
         let trader = self.server.caller("trader", &[Caller::Trader]);
@@ -300,6 +316,7 @@ async fn what_the_application_writes_breaks_nothing() {
     let house = House::new(&db).await;
     house.accounts_and_money().await;
     house.by_hand().await;
+    house.freezes().await;
     house.bets_and_trading().await;
     house.a_removed_runner().await;
     let findings = doctor::examine(&db.pool(Role::App).await).await.unwrap();
@@ -315,7 +332,7 @@ async fn what_the_application_writes_breaks_nothing() {
     .unwrap();
     let rows: BTreeMap<&str, i64> = rows.iter().map(|(what, n)| (what.as_str(), *n)).collect();
     let told = ["account.opened", "wallet.credited", "wallet.debited", "bet.placed", "bet.settled"];
-    let by_hand = ["wallet.adjusted", "wallet.reversed"];
+    let by_hand = ["wallet.adjusted", "wallet.reversed", "account.frozen", "account.unfrozen"];
     let told =
         told.into_iter().chain(by_hand).chain(["odds.updated", "market.settled"]).map(|name| (name, 0));
     let bets = [("WON", 3), ("LOST", 3), ("VOID", 1), ("PENDING", 3)];

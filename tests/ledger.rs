@@ -1,4 +1,4 @@
-//! What is done to accounts by hand, over HTTP: adjustments and reversals.
+//! What is done to accounts by hand, over HTTP: adjustments, reversals and freezes.
 
 use overround_api::Role;
 use overround_app::Clock;
@@ -205,4 +205,78 @@ async fn one_reversal_is_made_however_many_ask_at_once() {
     }
     assert_eq!((made, house.balance().await), (1, 5000));
     house.examine().await;
+}
+
+#[tokio::test]
+async fn a_frozen_account_pays_out_and_takes_in_only_what_bets_return() {
+    let house = House::with(1000).await;
+    let support = house.server.caller("support", &[Role::Support]);
+    let market = house.server.publish(&match_odds("e", "m", &[(2, 1), (2, 1)])).await;
+    let (outcome, quote) = market.snapshot.prices.iter().next().unwrap();
+    let bet = json!({"stake_cents": 100, "currency": "EUR", "confirm_duplicate": true, "legs": [{
+        "market_id": market.market_id.to_string(), "outcome_id": outcome.to_string(),
+        "price": {"num": quote.price.num(), "den": quote.price.den()}, "market_version": 1,
+    }]});
+    house.player.post(&house.path("/bets"), "before", &bet).await.expect(201);
+    let deposit = posting(&house.money("credits", "c", 5).await);
+    // The act, the status it leaves and its number, and whether money can be taken and paid in then.
+    let table = [
+        ("freeze", "DEBIT", "DEBIT_FROZEN", 1, false, true),
+        ("freeze", "DEBIT", "DEBIT_FROZEN", 1, false, true),
+        ("freeze", "CREDIT", "FROZEN", 2, false, false),
+        ("unfreeze", "DEBIT", "CREDIT_FROZEN", 3, true, false),
+        ("unfreeze", "BOTH", "ACTIVE", 4, true, true),
+        ("unfreeze", "CREDIT", "ACTIVE", 4, true, true),
+        ("freeze", "BOTH", "FROZEN", 5, false, false),
+    ];
+    for (number, (act, freeze, status, version, takes, pays)) in table.into_iter().enumerate() {
+        let body = json!({"freeze": freeze, "reason": "being checked"});
+        let reply = support.post(&house.path(&format!("/{act}")), &format!("f{number}"), &body).await;
+        let wanted = json!({"account_id": house.account, "status": status, "status_version": version,
+            "at": "2026-11-23T12:00:00.000Z"});
+        assert_eq!(reply.expect(200), wanted);
+        let again = support.post(&house.path(&format!("/{act}")), &format!("f{number}"), &body).await;
+        assert_eq!((again.status, &again.text, again.is_replay()), (200, &reply.text, true));
+        assert_eq!(house.player.get(&house.path("")).await.expect(200)["status"], status);
+        let told = |reply: Reply| match reply.status {
+            201 => true,
+            _ => reply.problem(422, "ACCOUNT_FROZEN") == json!(null),
+        };
+        let key = |what: &str| format!("{what}{number}");
+        assert_eq!(told(house.player.post(&house.path("/bets"), &key("bet"), &bet).await), takes, "{status}");
+        assert_eq!(told(house.money("debits", &key("d"), 1).await), takes, "{status}");
+        assert_eq!(told(house.money("adjustments", &key("a"), -1).await), takes, "{status}");
+        assert_eq!(told(house.money("credits", &key("c"), 1).await), pays, "{status}");
+        assert_eq!(told(house.money("adjustments", &key("b"), 1).await), pays, "{status}");
+    }
+    house.reverse(&deposit, "r").await.problem(422, "ACCOUNT_FROZEN");
+    let event = house.event("account.frozen").await;
+    assert_eq!((&event["version"], &event["of"]), (&json!(5), &json!("account_status")));
+    assert_eq!(event["payload"]["author"], house.server.user_id("support").to_string());
+    assert_eq!(event["payload"]["reason"], "being checked");
+    // Its bets are paid all the same.
+    let before = house.balance().await;
+    let trader = house.server.caller("trader", &[Role::Trader]);
+    let results: Vec<Value> = market.snapshot.prices.keys().enumerate()
+        .map(|(place, id)| json!({"outcome_id": id.to_string(), "result": if place == 0 { "WON" } else { "LOST" }}))
+        .collect();
+    let body = json!({"reason": "for a test", "outcomes": results});
+    trader.post(&format!("/v1/markets/{}/settle", market.market_id), "s", &body).await.expect(200);
+    house.server.app().pay_market(market.market_id).await.unwrap();
+    assert!(house.balance().await > before);
+    house.examine().await;
+}
+
+#[tokio::test]
+async fn a_closed_account_is_neither_frozen_nor_let_go() {
+    let house = House::with(0).await;
+    let close = "UPDATE wallet.accounts SET status = 'CLOSED' WHERE kind = 'PLAYER'";
+    sqlx::query(close).execute(&house.db.admin().await).await.unwrap();
+    let support = house.server.caller("support", &[Role::Support]);
+    for act in ["freeze", "unfreeze"] {
+        let body = json!({"freeze": "BOTH", "reason": "for a test"});
+        support.post(&house.path(&format!("/{act}")), act, &body).await.problem(422, "ACCOUNT_CLOSED");
+    }
+    let body = json!({"freeze": "ALL", "reason": "for a test"});
+    support.post(&house.path("/freeze"), "k", &body).await.problem(400, "INVALID_BODY");
 }

@@ -121,6 +121,7 @@ fn bodies_that_are_sent_take_no_other_fields() {
         "MoveMoney",
         "Adjust",
         "ReversePosting",
+        "FreezeAccount",
         "PlaceBet",
         "LegRequest",
         "ActOnMarket",

@@ -391,6 +391,13 @@ pub const BREAKAGES: &[Breakage] = &[
         1,
         "INSERT INTO wallet.reversals VALUES (t.id('deposit'), t.id('none'), 3, 'why', 'who', t.at(15))",
     ),
+    ("a freeze without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'account.frozen'"),
+    (
+        "an account that nobody let go",
+        "E1",
+        1,
+        "UPDATE wallet.accounts SET status = 'ACTIVE' WHERE id = t.id('bob')",
+    ),
     (
         "a bet without its event",
         "E1",

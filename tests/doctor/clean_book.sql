@@ -209,3 +209,10 @@ SELECT t.by_hand('reversal', 'REVERSAL', 'adjustment', 'bob', 250, 'wallet.rever
     jsonb_build_object('reversed_posting_id', t.id('adjustment')), 14);
 INSERT INTO wallet.reversals (posting_id, reversed_by, cell, reason, author, created_at)
 VALUES (t.id('adjustment'), t.id('reversal'), 3, 'it was right before', 'finance', t.at(14));
+
+INSERT INTO wallet.freezes (account_id, version, cell, act, way, status, reason, author, created_at) VALUES
+    (t.id('bob'), 1, 3, 'FREEZE', 'BOTH', 'FROZEN', 'to be checked', 'support', t.at(15)),
+    (t.id('bob'), 2, 3, 'UNFREEZE', 'CREDIT', 'DEBIT_FROZEN', 'checked in part', 'support', t.at(16));
+UPDATE wallet.accounts SET status = 'DEBIT_FROZEN' WHERE id = t.id('bob');
+SELECT t.tell('account.frozen', 'bob', 'account_status', 1, '{"status": "FROZEN"}', 15);
+SELECT t.tell('account.unfrozen', 'bob', 'account_status', 2, '{"status": "DEBIT_FROZEN"}', 16);

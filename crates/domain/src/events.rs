@@ -11,6 +11,10 @@ stored_enum! {
     EventType {
         /// A player account was opened.
         AccountOpened = "account.opened",
+        /// A player account was frozen, for debits, credits or both.
+        AccountFrozen = "account.frozen",
+        /// A freeze of a player account was let go, wholly or in part.
+        AccountUnfrozen = "account.unfrozen",
         /// Money came into a player account from outside.
         WalletCredited = "wallet.credited",
         /// Money left a player account for outside.
@@ -43,6 +47,8 @@ impl EventType {
             | Self::WalletDebited
             | Self::WalletAdjusted
             | Self::WalletReversed => "account",
+            // Apart from the account's money, whose versions are the numbers of its entries.
+            Self::AccountFrozen | Self::AccountUnfrozen => "account_status",
             Self::BetPlaced | Self::BetSettled => "bet",
             Self::OddsUpdated | Self::MarketSettled => "market",
             Self::PaymentsSucceeded => "payment",

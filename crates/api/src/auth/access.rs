@@ -38,12 +38,18 @@ use Role::{Admin, Auditor, Compliance, Finance, Player, Support, Trader};
 const READS_ACCOUNTS: Access = Roles(&[Player, Support, Finance, Compliance, Auditor, Admin]);
 const READS_BETS: Access = Roles(&[Player, Trader, Support, Finance, Compliance, Auditor, Admin]);
 const MOVES_MONEY: Access = Roles(&[Finance, Admin]);
+const FREEZES: Access = Roles(&[Support, Compliance, Admin]);
 const RUNS_MARKETS: Access = Roles(&[Trader, Admin]);
 
 const OPENING: &[RefusalCode] = &[RefusalCode::IdempotencyMismatch];
 const ACTING: &[RefusalCode] = &[RefusalCode::IdempotencyMismatch];
-const CREDIT: &[RefusalCode] =
-    &[RefusalCode::IdempotencyMismatch, RefusalCode::AccountClosed, RefusalCode::CurrencyMismatch];
+const FREEZING: &[RefusalCode] = &[RefusalCode::IdempotencyMismatch, RefusalCode::AccountClosed];
+const CREDIT: &[RefusalCode] = &[
+    RefusalCode::IdempotencyMismatch,
+    RefusalCode::AccountClosed,
+    RefusalCode::AccountFrozen,
+    RefusalCode::CurrencyMismatch,
+];
 const REVERSAL: &[RefusalCode] = &[
     RefusalCode::IdempotencyMismatch,
     RefusalCode::NotReversible,
@@ -87,6 +93,8 @@ pub const ROUTES: &[RouteRule] = &[
     writes("/v1/accounts/{account_id}/debits", MOVES_MONEY, &[], DEBIT),
     writes("/v1/accounts/{account_id}/adjustments", MOVES_MONEY, &[], DEBIT),
     writes("/v1/accounts/{account_id}/postings/{posting_id}/reversals", MOVES_MONEY, &[], REVERSAL),
+    writes("/v1/accounts/{account_id}/freeze", FREEZES, &[], FREEZING),
+    writes("/v1/accounts/{account_id}/unfreeze", FREEZES, &[], FREEZING),
     writes("/v1/accounts/{account_id}/bets", Roles(&[Player]), &[], RefusalCode::OF_BETS),
     lists("/v1/accounts/{account_id}/bets", READS_BETS),
     reads("/v1/accounts/{account_id}/bets/{bet_id}", READS_BETS),

@@ -2,7 +2,7 @@
 
 use crate::Keyed;
 use crate::betting::BetReceipt;
-use crate::wallet::{Act, Done, Player};
+use crate::wallet::{ByHand, Done, Player};
 use overround_domain::betting::{LegResult, PlaceBet, Refusal};
 use overround_domain::ids::{BetId, MarketId, OutcomeId};
 use overround_domain::money::Cents;
@@ -39,7 +39,7 @@ pub(crate) enum Direction {
 pub(crate) struct MoveMoney {
     pub player: Player,
     pub keyed: Keyed,
-    pub act: Act,
+    pub act: ByHand,
     /// Who does it, and why.
     pub author: String,
     pub reason: String,

@@ -1,7 +1,7 @@
 //! Load: the rows that a batch's commands touch.
 
 use super::command::Command;
-use crate::wallet::Act;
+use crate::wallet::{Act, ByHand, Player};
 use overround_domain::betting::{Fence, RecentBet};
 use overround_domain::ids::{AccountId, BetId, MarketId, PostingId};
 use overround_domain::time::Timestamp;
@@ -26,6 +26,8 @@ pub(super) struct Loaded {
     pub fences: BTreeMap<(MarketId, Cell), Fence>,
     /// The postings to reverse that were reversed before.
     pub reversed: BTreeSet<PostingId>,
+    /// The number of the last freeze of each account that is to be frozen or let go and has one.
+    pub freezes: BTreeMap<AccountId, i64>,
     /// The bets to settle.
     pub bets: BTreeMap<BetId, LoadedBet>,
 }
@@ -54,8 +56,9 @@ pub(super) async fn load(tx: &mut Tx, commands: &[Command], now: Timestamp) -> R
     let recent = accounts.iter().map(|loaded| (loaded.account.id, loaded.recent_bets.clone())).collect();
     let book = Book::new(accounts.into_iter().map(|loaded| loaded.account));
     let reversed = wallet::reversals::among(tx, &to_reverse(commands), &cells).await?;
+    let freezes = wallet::freezes::versions(tx, &to_freeze(commands), &cells).await?;
     let bets = load_bets(tx, commands, &cells).await?;
-    Ok(Loaded { first, book, holds, recent, fences, reversed, bets })
+    Ok(Loaded { first, book, holds, recent, fences, reversed, freezes, bets })
 }
 
 fn claim_of(command: &Command) -> Option<Claim> {
@@ -81,12 +84,28 @@ fn wanted_fences(commands: &[Command]) -> Vec<(MarketId, Cell)> {
     wanted.into_iter().collect()
 }
 
-fn to_reverse(commands: &[Command]) -> Vec<PostingId> {
-    let acts = commands.iter().filter_map(|command| match command {
-        Command::Move(by_hand) => Some(&by_hand.act),
+fn acts_by_hand(commands: &[Command]) -> impl Iterator<Item = (&Player, &ByHand)> {
+    commands.iter().filter_map(|command| match command {
+        Command::Move(by_hand) => Some((&by_hand.player, &by_hand.act)),
         Command::Place(_) | Command::Settle(_) => None,
-    });
-    acts.filter_map(|act| if let Act::Reverse { posting_id, .. } = act { Some(*posting_id) } else { None })
+    })
+}
+
+fn to_reverse(commands: &[Command]) -> Vec<PostingId> {
+    acts_by_hand(commands)
+        .filter_map(|(_, act)| match act {
+            ByHand::Post(Act::Reverse { posting_id, .. }) => Some(*posting_id),
+            ByHand::Post(_) | ByHand::Freeze { .. } => None,
+        })
+        .collect()
+}
+
+fn to_freeze(commands: &[Command]) -> Vec<AccountId> {
+    acts_by_hand(commands)
+        .filter_map(|(player, act)| match act {
+            ByHand::Freeze { .. } => Some(player.account_id),
+            ByHand::Post(_) => None,
+        })
         .collect()
 }
 

@@ -1,12 +1,12 @@
 //! What is done to a player's account by hand, and its way through the lane.
 
-use super::{Player, PostingView};
+use super::{FreezeView, Player, PostingView};
 use crate::authored::{check_actor, check_reason};
 use crate::lanes::{Command, Direction, MoveMoney, Outcome, Reply};
 use crate::{Answer, App, Error, KeptRefusal, Keyed};
 use overround_domain::ids::PostingId;
 use overround_domain::money::{Cents, Currency};
-use overround_domain::wallet::{Entry, RefType};
+use overround_domain::wallet::{Entry, Freeze, RefType};
 use serde::{Deserialize, Serialize};
 
 /// The largest amount of one movement by hand: 10^13 minor units, so that no sum of a sane number of
@@ -14,6 +14,15 @@ use serde::{Deserialize, Serialize};
 const AMOUNT_MAX: i64 = 10_000_000_000_000;
 
 /// Something done by hand.
+#[derive(Debug, Clone)]
+pub(crate) enum ByHand {
+    /// Money is posted.
+    Post(Act),
+    /// The account is frozen, or let go.
+    Freeze { freeze: Freeze, on: bool },
+}
+
+/// What is posted by hand.
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
     /// Money crosses the house's border.
@@ -30,6 +39,8 @@ pub(crate) enum Act {
 pub(crate) enum Done {
     /// A posting.
     Moved(PostingView),
+    /// The account was frozen, or let go.
+    Frozen(FreezeView),
 }
 
 /// Who does something by hand, and why.
@@ -68,7 +79,7 @@ impl App {
         &self,
         player: Player,
         keyed: Keyed,
-        act: Act,
+        act: ByHand,
         by: Authored,
     ) -> Result<Answer<Done>, Error> {
         let (cell, deadline) = (player.cell, keyed.deadline);
@@ -84,7 +95,7 @@ impl App {
         }
     }
 
-    /// The same of what posts.
+    /// Posts it in the lane of the account's cell.
     pub(crate) async fn post_by_hand(
         &self,
         player: Player,
@@ -92,8 +103,9 @@ impl App {
         act: Act,
         by: Authored,
     ) -> Result<Answer<PostingView>, Error> {
-        let Answer { replayed, value } = self.by_hand(player, keyed, act, by).await?;
-        let Done::Moved(value) = value;
-        Ok(Answer { replayed, value })
+        match self.by_hand(player, keyed, ByHand::Post(act), by).await? {
+            Answer { replayed, value: Done::Moved(value) } => Ok(Answer { replayed, value }),
+            other => Err(Error::internal(format!("a posting was answered with {other:?}"))),
+        }
     }
 }

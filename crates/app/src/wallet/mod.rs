@@ -1,14 +1,15 @@
-//! Accounts, and what is done to them by hand: credits, debits, adjustments, reversals.
+//! Accounts, and what is done to them by hand: credits, debits, adjustments, reversals, freezes.
 
 mod act;
 mod adjust;
 mod directory;
+mod freeze;
 mod move_money;
 mod open_account;
 mod read;
 mod reverse_posting;
 
-pub(crate) use act::{Act, Done};
+pub(crate) use act::{Act, ByHand, Done};
 pub(crate) use directory::{Directory, Player};
 pub(crate) use open_account::key_mismatch;
 
@@ -70,6 +71,19 @@ pub struct PostingView {
     pub ref_id: PostingId,
     /// When it was posted.
     pub created_at: Timestamp,
+}
+
+/// What freezing an account, or letting it go, left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FreezeView {
+    /// The account.
+    pub account_id: AccountId,
+    /// Its status.
+    pub status: AccountStatus,
+    /// How often it was frozen or let go so far.
+    pub version: i64,
+    /// When that was its status.
+    pub at: Timestamp,
 }
 
 /// One entry of the ledger.

@@ -6,7 +6,7 @@ mod cell;
 mod movements;
 mod posting;
 
-pub use account::{Account, AccountKind, AccountStatus};
+pub use account::{Account, AccountKind, AccountStatus, Freeze};
 pub use book::{Book, BookError, Booked};
 pub use cell::{CELLS_MAX, Cell};
 pub use movements::{

@@ -3,6 +3,9 @@
 WITH changes AS (
     SELECT 'account.opened' AS type, id AS aggregate_id, '' AS detail FROM wallet.accounts WHERE kind = 'PLAYER'
     UNION ALL
+    SELECT CASE act WHEN 'FREEZE' THEN 'account.frozen' ELSE 'account.unfrozen' END, account_id, version || ' ' || status
+    FROM wallet.freezes
+    UNION ALL
     -- A posting has two entries or more; the player's is the one that its event is about.
     SELECT CASE e.ref_type WHEN 'DEPOSIT' THEN 'wallet.credited' ELSE 'wallet.debited' END, e.account_id,
            e.posting_id::text || ' ' || abs(e.amount_cents)
@@ -35,6 +38,8 @@ WITH changes AS (
 ), told AS (
     SELECT type, aggregate_id, CASE type
         WHEN 'account.opened' THEN ''
+        WHEN 'account.frozen' THEN aggregate_version || ' ' || (payload ->> 'status')
+        WHEN 'account.unfrozen' THEN aggregate_version || ' ' || (payload ->> 'status')
         WHEN 'wallet.credited' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
         WHEN 'wallet.debited' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
         WHEN 'wallet.adjusted' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
@@ -46,7 +51,7 @@ WITH changes AS (
         ELSE coalesce(payload ->> 'generation', '')
         END AS detail
     FROM events.outbox
-    WHERE type IN ('account.opened', 'wallet.credited', 'wallet.debited', 'wallet.adjusted', 'wallet.reversed',
+    WHERE type IN ('account.opened', 'account.frozen', 'account.unfrozen', 'wallet.credited', 'wallet.debited', 'wallet.adjusted', 'wallet.reversed',
         'bet.placed', 'bet.settled', 'odds.updated', 'market.settled')
 ), pairs AS MATERIALIZED (
     SELECT type, aggregate_id, detail, sum(change) AS changes, sum(event) AS events
@@ -59,6 +64,14 @@ WITH changes AS (
 ), broken AS (
     SELECT format('%s of %s%s: %s changes, %s events', type, aggregate_id, CASE detail WHEN '' THEN '' ELSE ' (' || detail || ')' END, changes, events) AS sample
     FROM pairs WHERE changes <> 1 OR events <> 1
+    UNION ALL
+    SELECT format('account %s: its status is %s, its last freeze left %s', a.id, a.status, coalesce(f.status, 'ACTIVE'))
+    FROM wallet.accounts a
+    LEFT JOIN (
+        SELECT DISTINCT ON (account_id, cell) account_id, cell, status
+        FROM wallet.freezes ORDER BY account_id, cell, version DESC
+    ) f ON f.account_id = a.id AND f.cell = a.cell
+    WHERE a.status NOT IN (coalesce(f.status, 'ACTIVE'), 'CLOSED')
 )
 SELECT (SELECT count(*) FROM pairs) AS examined,
        (SELECT count(*) FROM broken) AS violations,

@@ -1,40 +1,98 @@
-//! Deciding what is done to an account by hand: credits, debits, adjustments and reversals.
+//! Deciding what is done to an account by hand: credits, debits, adjustments, reversals and freezes.
 
 use super::{Decider, KeptAnswer, encode, impossible, insufficient};
 use crate::lanes::command::{Direction, MoveMoney, Outcome};
-use crate::wallet::{Act, Done, PostingView};
+use crate::wallet::{Act, ByHand, Done, FreezeView, Player, PostingView};
 use overround_domain::betting::{Refusal, RefusalCode};
 use overround_domain::events::EventType;
 use overround_domain::ids::PostingId;
 use overround_domain::money::{Cents, Currency};
 use overround_domain::wallet::{
-    Account, AccountKind, AccountStatus, Posting, adjustment_posting, deposit_posting, reversal_posting,
-    withdrawal_posting,
+    Account, AccountKind, AccountStatus, Freeze, Posting, adjustment_posting, deposit_posting,
+    reversal_posting, withdrawal_posting,
 };
 use overround_store::Error;
+use overround_store::wallet::freezes::NewFreeze;
 use overround_store::wallet::reversals::NewReversal;
 use serde_json::json;
 
 impl Decider<'_> {
-    /// Posts it and says so, or refuses it.
+    /// Does it and says so, or refuses it.
     pub(super) fn by_hand(&mut self, command: &MoveMoney) -> Result<Result<Outcome, Refusal>, Error> {
+        let decided = match &command.act {
+            ByHand::Post(act) => self.post_by_hand(command, act)?.map(Done::Moved),
+            ByHand::Freeze { freeze, on } => self.freeze(command, *freeze, *on)?.map(Done::Frozen),
+        };
+        let done = match decided {
+            Ok(done) => done,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        self.answer(&command.player, &command.keyed, Some(encode(&KeptAnswer::Moved(done.clone()))?));
+        Ok(Ok(Outcome::Moved(done)))
+    }
+
+    fn post_by_hand(
+        &mut self,
+        command: &MoveMoney,
+        act: &Act,
+    ) -> Result<Result<PostingView, Refusal>, Error> {
         let account = self.account(command.player.account_id)?;
-        if let Some(refusal) = self.irreversible(&command.act) {
+        if let Some(refusal) = self.irreversible(act) {
             return Ok(Err(refusal));
         }
-        let posting = self.posting_by_hand(&account, command)?;
-        if let Some(refusal) = refuse(&account, command, &posting) {
+        let posting = self.posting_by_hand(&account, &command.player, act)?;
+        if let Some(refusal) = refuse(&account, act, &posting) {
             return Ok(Err(refusal));
         }
         if let Err(error) = self.post(&command.player, &posting) {
             return insufficient(error).map(Err);
         }
-        self.remember_reversal(command, posting.id());
+        self.remember_reversal(command, act, posting.id());
         let view = self.view(&account, &posting)?;
-        self.tell(command, &view)?;
-        let done = Done::Moved(view);
-        self.answer(&command.player, &command.keyed, Some(encode(&KeptAnswer::Moved(done.clone()))?));
-        Ok(Ok(Outcome::Moved(done)))
+        self.tell(command, act, &view)?;
+        Ok(Ok(view))
+    }
+
+    /// Freezes the account, or lets it go. Where that changes nothing, nothing is written of it.
+    fn freeze(
+        &mut self,
+        command: &MoveMoney,
+        freeze: Freeze,
+        on: bool,
+    ) -> Result<Result<FreezeView, Refusal>, Error> {
+        let account = self.account(command.player.account_id)?;
+        if account.status == AccountStatus::Closed {
+            return Ok(Err(closed()));
+        }
+        let status = if on { account.status.frozen(freeze) } else { account.status.unfrozen(freeze) };
+        let version = self.loaded.freezes.get(&account.id).copied().unwrap_or(0);
+        let view = FreezeView { account_id: account.id, status, version, at: self.now };
+        if status == account.status {
+            return Ok(Ok(view));
+        }
+        let view = FreezeView { version: version + 1, ..view };
+        self.loaded.freezes.insert(account.id, view.version);
+        self.loaded.book.set_status(&account.id, status);
+        let cell = command.player.cell;
+        let payload = json!({
+            "account_id": account.id.uuid(), "freeze": freeze, "status": status,
+            "author": command.author, "reason": command.reason,
+        });
+        let event = if on { EventType::AccountFrozen } else { EventType::AccountUnfrozen };
+        let trace = Some(command.keyed.trace_id.clone());
+        self.event(event, cell, account.id.uuid(), view.version, payload, trace);
+        self.writes.freezes.push(NewFreeze {
+            account_id: account.id,
+            version: view.version,
+            cell,
+            on,
+            freeze,
+            status,
+            reason: command.reason.clone(),
+            author: command.author.clone(),
+            created_at: self.now,
+        });
+        Ok(Ok(view))
     }
 
     /// Why a posting cannot be reversed, if that is what is asked and it cannot.
@@ -48,10 +106,10 @@ impl Decider<'_> {
         self.loaded.reversed.contains(posting_id).then(|| Refusal::new(RefusalCode::AlreadyReversed, message))
     }
 
-    fn posting_by_hand(&self, account: &Account, command: &MoveMoney) -> Result<Posting, Error> {
+    fn posting_by_hand(&self, account: &Account, player: &Player, act: &Act) -> Result<Posting, Error> {
         let (id, currency) = (self.posting_id(), account.currency);
-        let house = |kind| self.house_account(&command.player, kind);
-        match &command.act {
+        let house = |kind| self.house_account(player, kind);
+        match act {
             Act::Move { direction: Direction::Credit, amount, .. } => {
                 deposit_posting(id, account.id, house(AccountKind::PspClearing)?, currency, *amount)
             }
@@ -66,8 +124,8 @@ impl Decider<'_> {
         .map_err(impossible)
     }
 
-    fn remember_reversal(&mut self, command: &MoveMoney, reversed_by: PostingId) {
-        if let Act::Reverse { posting_id, .. } = &command.act {
+    fn remember_reversal(&mut self, command: &MoveMoney, act: &Act, reversed_by: PostingId) {
+        if let Act::Reverse { posting_id, .. } = act {
             self.loaded.reversed.insert(*posting_id);
             self.writes.reversals.push(NewReversal {
                 posting_id: *posting_id,
@@ -95,8 +153,8 @@ impl Decider<'_> {
     }
 
     /// The event. A credit's and a debit's amount has no sign, since its type says which way it went.
-    fn tell(&mut self, command: &MoveMoney, view: &PostingView) -> Result<(), Error> {
-        let (event, amount) = match &command.act {
+    fn tell(&mut self, command: &MoveMoney, act: &Act, view: &PostingView) -> Result<(), Error> {
+        let (event, amount) = match act {
             Act::Move { direction: Direction::Credit, amount, .. } => (EventType::WalletCredited, *amount),
             Act::Move { direction: Direction::Debit, amount, .. } => (EventType::WalletDebited, *amount),
             Act::Adjust { .. } => (EventType::WalletAdjusted, view.amount),
@@ -106,7 +164,7 @@ impl Decider<'_> {
             "account_id": view.account_id.uuid(), "posting_id": view.posting_id.uuid(), "amount_cents": amount,
             "currency": view.currency, "author": command.author, "reason": command.reason,
         });
-        if let (Act::Reverse { posting_id, .. }, Some(fields)) = (&command.act, payload.as_object_mut()) {
+        if let (Act::Reverse { posting_id, .. }, Some(fields)) = (act, payload.as_object_mut()) {
             fields.insert("reversed_posting_id".to_owned(), json!(posting_id.uuid()));
         }
         let seq = self.account(view.account_id)?.seq;
@@ -122,22 +180,27 @@ fn amount_on(account: &Account, posting: &Posting) -> Cents {
     Cents::new(entries.fold(0, |sum, entry| entry.amount.get().saturating_add(sum)))
 }
 
-fn refuse(account: &Account, command: &MoveMoney, posting: &Posting) -> Option<Refusal> {
-    let takes = amount_on(account, posting) < Cents::ZERO;
-    match account.status {
-        AccountStatus::Closed => {
-            return Some(Refusal::new(RefusalCode::AccountClosed, "the account is closed"));
-        }
-        AccountStatus::Frozen if takes => {
-            return Some(Refusal::new(RefusalCode::AccountFrozen, "the account is frozen"));
-        }
-        AccountStatus::Frozen | AccountStatus::Active => {}
+fn refuse(account: &Account, act: &Act, posting: &Posting) -> Option<Refusal> {
+    let status = account.status;
+    if status == AccountStatus::Closed {
+        return Some(closed());
     }
-    let asked: Option<Currency> = match &command.act {
+    let takes = amount_on(account, posting) < Cents::ZERO;
+    let frozen = if takes { status.is_debit_frozen() } else { status.is_credit_frozen() };
+    if frozen {
+        let way = if takes { "debits" } else { "credits" };
+        let message = format!("the account is frozen for {way}");
+        return Some(Refusal::new(RefusalCode::AccountFrozen, message));
+    }
+    let asked: Option<Currency> = match act {
         Act::Move { currency, .. } | Act::Adjust { currency, .. } => Some(*currency),
         Act::Reverse { .. } => None,
     };
     let asked = asked.filter(|currency| *currency != account.currency)?;
     let message = format!("the account is in {}, the amount in {asked}", account.currency);
     Some(Refusal::new(RefusalCode::CurrencyMismatch, message))
+}
+
+fn closed() -> Refusal {
+    Refusal::new(RefusalCode::AccountClosed, "the account is closed")
 }
