@@ -150,7 +150,7 @@ async fn the_rules_that_refuse_a_movement_say_so() {
     finance.post(&credits, "3", &pounds).await.problem(422, "CURRENCY_MISMATCH");
     set_status(&db, "FROZEN").await;
     finance.post(&debits, "4", &move_of(5)).await.problem(422, "ACCOUNT_FROZEN");
-    finance.post(&credits, "5", &move_of(5)).await.expect(201);
+    finance.post(&credits, "5", &move_of(5)).await.problem(422, "ACCOUNT_FROZEN");
     set_status(&db, "CLOSED").await;
     finance.post(&debits, "6", &move_of(5)).await.problem(422, "ACCOUNT_CLOSED");
     finance.post(&credits, "7", &move_of(5)).await.problem(422, "ACCOUNT_CLOSED");

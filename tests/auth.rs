@@ -19,6 +19,7 @@ fn sample(path: &str) -> String {
     let digits = "1C4KqX7YvQe3Jm9TzR5bNd";
     path.replace("{account_id}", &format!("acct_{digits}"))
         .replace("{bet_id}", &format!("bet_{digits}"))
+        .replace("{posting_id}", &format!("pst_{digits}"))
         .replace("{market_id}", &format!("mkt_{digits}"))
         .replace("{event_id}", &format!("evt_{digits}"))
         .replace("{*rest}", "index.html")
@@ -55,34 +56,38 @@ async fn every_route_admits_whom_it_should() {
             roles if roles.len() == Role::ALL.len() => "every role".to_owned(),
             roles => roles.join(" "),
         };
-        table.push_str(&format!("{:4} {:42} {admitted}\n", rule.method, rule.path));
+        table.push_str(&format!("{:4} {:58} {admitted}\n", rule.method, rule.path));
         assert_eq!(stranger.status == 401, rule.access != Access::Public, "{} {}", rule.method, rule.path);
     }
     insta::assert_snapshot!(table, @r"
-    POST /v1/accounts                               player
-    GET  /v1/accounts                               player
-    GET  /v1/accounts/{account_id}                  player support finance compliance auditor admin
-    GET  /v1/accounts/{account_id}/entries          player support finance compliance auditor admin
-    POST /v1/accounts/{account_id}/credits          finance admin
-    POST /v1/accounts/{account_id}/debits           finance admin
-    POST /v1/accounts/{account_id}/bets             player
-    GET  /v1/accounts/{account_id}/bets             every role
-    GET  /v1/accounts/{account_id}/bets/{bet_id}    every role
-    GET  /v1/events                                 every role
-    GET  /v1/events/{event_id}                      every role
-    GET  /v1/markets                                every role
-    GET  /v1/markets/{market_id}                    every role
-    POST /v1/markets/{market_id}/suspend            trader admin
-    POST /v1/markets/{market_id}/resume             trader admin
-    POST /v1/markets/{market_id}/close              trader admin
-    POST /v1/markets/{market_id}/settle             trader admin
-    GET  /health/live                               everybody
-    GET  /health/ready                              everybody
-    GET  /metrics                                   everybody
-    GET  /openapi.json                              everybody
-    GET  /docs                                      everybody
-    GET  /docs/                                     everybody
-    GET  /docs/{*rest}                              everybody
+    POST /v1/accounts                                               player
+    GET  /v1/accounts                                               player
+    GET  /v1/accounts/{account_id}                                  player support finance compliance auditor admin
+    GET  /v1/accounts/{account_id}/entries                          player support finance compliance auditor admin
+    POST /v1/accounts/{account_id}/credits                          finance admin
+    POST /v1/accounts/{account_id}/debits                           finance admin
+    POST /v1/accounts/{account_id}/adjustments                      finance admin
+    POST /v1/accounts/{account_id}/postings/{posting_id}/reversals  finance admin
+    POST /v1/accounts/{account_id}/freeze                           support compliance admin
+    POST /v1/accounts/{account_id}/unfreeze                         support compliance admin
+    POST /v1/accounts/{account_id}/bets                             player
+    GET  /v1/accounts/{account_id}/bets                             every role
+    GET  /v1/accounts/{account_id}/bets/{bet_id}                    every role
+    GET  /v1/events                                                 every role
+    GET  /v1/events/{event_id}                                      every role
+    GET  /v1/markets                                                every role
+    GET  /v1/markets/{market_id}                                    every role
+    POST /v1/markets/{market_id}/suspend                            trader admin
+    POST /v1/markets/{market_id}/resume                             trader admin
+    POST /v1/markets/{market_id}/close                              trader admin
+    POST /v1/markets/{market_id}/settle                             trader admin
+    GET  /health/live                                               everybody
+    GET  /health/ready                                              everybody
+    GET  /metrics                                                   everybody
+    GET  /openapi.json                                              everybody
+    GET  /docs                                                      everybody
+    GET  /docs/                                                     everybody
+    GET  /docs/{*rest}                                              everybody
     ");
 }
 

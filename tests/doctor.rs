@@ -27,10 +27,12 @@ const CLEAN_BOOK: &str = include_str!("doctor/clean_book.sql");
 const CHECKED: [&str; 11] = ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "M1", "E1"];
 
 /// The tables that breakages touch.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 14] = [
     "wallet.accounts",
     "wallet.ledger_entries",
     "wallet.idempotency",
+    "wallet.reversals",
+    "wallet.freezes",
     "wallet.actor_idempotency",
     "market.markets",
     "market.fences",
@@ -75,17 +77,17 @@ async fn a_clean_book_breaks_nothing() {
     assert_eq!(
         examined,
         [
-            ("L1", 15),
+            ("L1", 17),
             ("L2", 6),
             ("L3", 4),
-            ("L4", 36),
+            ("L4", 40),
             ("L5", 1),
-            ("B1", 11),
+            ("B1", 13),
             ("B2", 6),
             ("B3", 6),
             ("B4", 7),
             ("M1", 37),
-            ("E1", 23),
+            ("E1", 27),
         ]
     );
     assert!(findings.iter().all(|finding| !finding.statement.is_empty()));
@@ -140,7 +142,7 @@ async fn samples_are_few_however_much_is_broken() {
     .await;
     let findings = doctor::examine(&db.pool(Role::App).await).await.unwrap();
     let finding = findings.iter().find(|finding| finding.id == "L4").unwrap();
-    assert_eq!((finding.violations, finding.samples.len()), (36, 5));
+    assert_eq!((finding.violations, finding.samples.len()), (40, 5));
 }
 
 /// The running application, with one player.
@@ -187,6 +189,41 @@ impl House {
         let finance = self.server.caller("finance", &[Caller::Finance]);
         let body = json!({"amount_cents": amount_cents, "currency": currency, "reason": "for a test"});
         finance.post(&format!("/v1/accounts/{}/{what}", self.account), key, &body).await.status
+    }
+
+    /// Adjusts the balance, and takes it and a deposit back.
+    async fn by_hand(&self) {
+        let finance = self.server.caller("finance", &[Caller::Finance]);
+        assert_eq!(self.money("adjustments", "a", -700, "EUR").await, 201);
+        assert_eq!(self.money("adjustments", "a", -700, "EUR").await, 201, "a replay");
+        assert_eq!(self.money("adjustments", "b", 40, "EUR").await, 201);
+        assert_eq!(self.money("adjustments", "c", -9_000_000, "EUR").await, 422);
+        assert_eq!(self.money("credits", "reverse", 80, "EUR").await, 201);
+        let entries =
+            self.player.get(&format!("/v1/accounts/{}/entries?limit=3", self.account)).await.expect(200);
+        for (number, entry) in entries["items"].as_array().unwrap().iter().enumerate() {
+            let posting = entry["posting_id"].as_str().unwrap();
+            let path = format!("/v1/accounts/{}/postings/{posting}/reversals", self.account);
+            let body = json!({"reason": "for a test"});
+            for (key, status) in [("r", 201), ("r", 201), ("again", 409)] {
+                assert_eq!(finance.post(&path, &format!("{key}{number}"), &body).await.status, status);
+            }
+        }
+    }
+
+    /// Freezes the account and lets it go; in between nothing moves.
+    async fn freezes(&self) {
+        let support = self.server.caller("support", &[Caller::Support]);
+        for (key, act, status) in [("f", "freeze", 200), ("f", "freeze", 200), ("u", "unfreeze", 200)] {
+            let body = json!({"freeze": "BOTH", "reason": "for a test"});
+            let path = format!("/v1/accounts/{}/{act}", self.account);
+            assert_eq!(support.post(&path, key, &body).await.status, status);
+            let frozen = if act == "freeze" { 422 } else { 201 };
+            assert_eq!(
+                self.money("credits", &format!("while {act}").replace(' ', "-"), 5, "EUR").await,
+                frozen
+            );
+        }
     }
 
     async fn trade(&self, act: &str, key: &str, market: &Published, more: Value) -> u16 {
@@ -278,6 +315,8 @@ async fn what_the_application_writes_breaks_nothing() {
     let db = TestDb::create().await;
     let house = House::new(&db).await;
     house.accounts_and_money().await;
+    house.by_hand().await;
+    house.freezes().await;
     house.bets_and_trading().await;
     house.a_removed_runner().await;
     let findings = doctor::examine(&db.pool(Role::App).await).await.unwrap();
@@ -293,7 +332,9 @@ async fn what_the_application_writes_breaks_nothing() {
     .unwrap();
     let rows: BTreeMap<&str, i64> = rows.iter().map(|(what, n)| (what.as_str(), *n)).collect();
     let told = ["account.opened", "wallet.credited", "wallet.debited", "bet.placed", "bet.settled"];
-    let told = told.into_iter().chain(["odds.updated", "market.settled"]).map(|name| (name, 0));
+    let by_hand = ["wallet.adjusted", "wallet.reversed", "account.frozen", "account.unfrozen"];
+    let told =
+        told.into_iter().chain(by_hand).chain(["odds.updated", "market.settled"]).map(|name| (name, 0));
     let bets = [("WON", 3), ("LOST", 3), ("VOID", 1), ("PENDING", 3)];
     assert_eq!(rows, told.chain(bets).collect());
 }

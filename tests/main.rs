@@ -8,6 +8,7 @@ mod bets;
 mod cli;
 mod doctor;
 mod lanes;
+mod ledger;
 mod live;
 mod markets;
 mod migrations;

@@ -28,6 +28,7 @@ async fn book() -> TestDb {
          INSERT INTO market.price_versions VALUES (md5('m')::uuid, 1, 1, 'OPEN', false, 0, '{}', '[]', '2026-11-23T12:00:00Z', 'test'); \
          INSERT INTO betting.settlements VALUES (md5('s')::uuid, 0, md5('b')::uuid, md5('a')::uuid, 1, 'VOID', NULL, 0, 2, 'test', NULL, '2026-11-23T12:00:00Z'); \
          INSERT INTO wallet.reversals VALUES (md5('p')::uuid, md5('q')::uuid, 0, 'why', 'who', '2026-11-23T12:00:00Z'); \
+         INSERT INTO wallet.freezes VALUES (md5('a')::uuid, 1, 0, 'FREEZE', 'BOTH', 'FROZEN', 'why', 'who', '2026-11-23T12:00:00Z'); \
          INSERT INTO wallet.idempotency VALUES (md5('a')::uuid, 'key', 0, decode(repeat('ab', 32), 'hex'), NULL, '{}', '2026-11-23T12:00:00Z'); \
          INSERT INTO wallet.actor_idempotency VALUES ('trader', 'key', decode(repeat('ab', 32), 'hex'), '{}', '2026-11-23T12:00:00Z')",
     )
@@ -234,6 +235,9 @@ async fn nobody_changes_a_fact_while_triggers_are_on() {
         "UPDATE betting.settlements SET return_cents = 1",
         "TRUNCATE betting.settlements",
         "DELETE FROM wallet.reversals",
+        "UPDATE wallet.freezes SET status = 'ACTIVE'",
+        "DELETE FROM wallet.freezes",
+        "TRUNCATE wallet.freezes",
         "UPDATE wallet.idempotency SET answer = '[]'",
         "DELETE FROM wallet.idempotency",
         "TRUNCATE wallet.idempotency",

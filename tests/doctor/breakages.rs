@@ -130,6 +130,7 @@ pub const BREAKAGES: &[Breakage] = &[
          SELECT account_id, 'again', cell, request_hash, bet_id, answer, created_at
          FROM wallet.idempotency WHERE key = 'key of withdrawal'",
     ),
+    ("an adjustment without a key", "B1", 1, "DELETE FROM wallet.idempotency WHERE key = 'key of adjustment'"),
     (
         "a kept answer of another amount than was moved",
         "B1",
@@ -375,6 +376,28 @@ pub const BREAKAGES: &[Breakage] = &[
          WHERE type = 'wallet.credited' AND aggregate_id = t.id('ann')"#,
     ),
     ("a debit without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.debited'"),
+    ("an adjustment without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.adjusted'"),
+    (
+        "an event of another adjustment",
+        "E1",
+        2,
+        r#"UPDATE events.outbox SET payload = payload || '{"amount_cents": 250}' WHERE type = 'wallet.adjusted'"#,
+    ),
+    ("a reversal without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.reversed'"),
+    ("a reversal that is not noted", "E1", 2, "DELETE FROM wallet.reversals"),
+    (
+        "a posting noted as reversed that was not",
+        "E1",
+        1,
+        "INSERT INTO wallet.reversals VALUES (t.id('deposit'), t.id('none'), 3, 'why', 'who', t.at(15))",
+    ),
+    ("a freeze without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'account.frozen'"),
+    (
+        "an account that nobody let go",
+        "E1",
+        1,
+        "UPDATE wallet.accounts SET status = 'ACTIVE' WHERE id = t.id('bob')",
+    ),
     (
         "a bet without its event",
         "E1",

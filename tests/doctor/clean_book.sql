@@ -70,6 +70,20 @@ BEGIN
         'posting_id', t.wire('pst', t.id(name)), 'account_id', t.wire('acct', t.id(player)), 'amount', cents)), t.at(minutes));
 END $$;
 
+-- What an operator did by hand to a player's balance, with its key and its event.
+CREATE FUNCTION t.by_hand(name text, of_ref text, ref text, player text, cents bigint, event text, more jsonb, minutes integer)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM t.post(name, of_ref, ref, minutes, player, CASE WHEN cents > 0 THEN 'CREDIT' ELSE 'DEBIT' END, cents::text,
+        'house', CASE WHEN cents > 0 THEN 'DEBIT' ELSE 'CREDIT' END, (-cents)::text);
+    PERFORM t.tell(event, player, 'account', seq,
+        jsonb_build_object('posting_id', t.id(name), 'amount_cents', cents) || more, minutes)
+    FROM wallet.accounts WHERE id = t.id(player);
+    INSERT INTO wallet.idempotency (account_id, key, cell, request_hash, answer, created_at)
+    VALUES (t.id(player), 'key of ' || name, 3, decode(repeat('bc', 32), 'hex'), jsonb_build_object('moved', jsonb_build_object(
+        'posting_id', t.wire('pst', t.id(name)), 'account_id', t.wire('acct', t.id(player)), 'amount', cents)), t.at(minutes));
+END $$;
+
 CREATE FUNCTION t.bet(bet text, account text, of_kind text, stake bigint, legs text[], minutes integer)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -189,3 +203,16 @@ SELECT t.settle('lost', 1, 'SETTLED', 'LOST', 0, 10);
 SELECT t.settle('half lost', 1, 'SETTLED', 'HALF_LOST', 300, 11);
 SELECT t.settle('half lost', 2, 'SETTLED', 'PUSHED', 600, 12);
 SELECT t.settle('void', 1, 'VOID', NULL, 700, 12);
+
+SELECT t.by_hand('adjustment', 'ADJUSTMENT', 'adjustment', 'bob', -250, 'wallet.adjusted', '{}', 13);
+SELECT t.by_hand('reversal', 'REVERSAL', 'adjustment', 'bob', 250, 'wallet.reversed',
+    jsonb_build_object('reversed_posting_id', t.id('adjustment')), 14);
+INSERT INTO wallet.reversals (posting_id, reversed_by, cell, reason, author, created_at)
+VALUES (t.id('adjustment'), t.id('reversal'), 3, 'it was right before', 'finance', t.at(14));
+
+INSERT INTO wallet.freezes (account_id, version, cell, act, way, status, reason, author, created_at) VALUES
+    (t.id('bob'), 1, 3, 'FREEZE', 'BOTH', 'FROZEN', 'to be checked', 'support', t.at(15)),
+    (t.id('bob'), 2, 3, 'UNFREEZE', 'CREDIT', 'DEBIT_FROZEN', 'checked in part', 'support', t.at(16));
+UPDATE wallet.accounts SET status = 'DEBIT_FROZEN' WHERE id = t.id('bob');
+SELECT t.tell('account.frozen', 'bob', 'account_status', 1, '{"status": "FROZEN"}', 15);
+SELECT t.tell('account.unfrozen', 'bob', 'account_status', 2, '{"status": "DEBIT_FROZEN"}', 16);

@@ -162,6 +162,7 @@ impl Problem {
 pub fn refusal_code(code: RefusalCode) -> Code {
     let status = match code {
         RefusalCode::UnknownMarket | RefusalCode::UnknownOutcome => 404,
+        RefusalCode::NotReversible | RefusalCode::AlreadyReversed => 409,
         _ => 422,
     };
     Code { name: code.as_str(), status, meaning: "" }

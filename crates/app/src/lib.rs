@@ -23,4 +23,4 @@ pub use page::{Answer, Keyed, Listed, Page};
 pub use settings::Settings;
 pub use settlement::Paid;
 pub use state::App;
-pub use wallet::{AccountView, EntryView, Movement, PostingView};
+pub use wallet::{AccountView, EntryView, FreezeView, Movement, PostingView};

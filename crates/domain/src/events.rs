@@ -11,10 +11,18 @@ stored_enum! {
     EventType {
         /// A player account was opened.
         AccountOpened = "account.opened",
+        /// A player account was frozen, for debits, credits or both.
+        AccountFrozen = "account.frozen",
+        /// A freeze of a player account was let go, wholly or in part.
+        AccountUnfrozen = "account.unfrozen",
         /// Money came into a player account from outside.
         WalletCredited = "wallet.credited",
         /// Money left a player account for outside.
         WalletDebited = "wallet.debited",
+        /// A player account was corrected by hand.
+        WalletAdjusted = "wallet.adjusted",
+        /// An earlier posting of a player account was taken back.
+        WalletReversed = "wallet.reversed",
         /// A bet was accepted and its stake is held.
         BetPlaced = "bet.placed",
         /// A bet was settled, or settled anew by a later generation.
@@ -34,7 +42,13 @@ impl EventType {
     /// The kind of thing whose version the event moves, and within which events have an order.
     pub const fn aggregate_type(self) -> &'static str {
         match self {
-            Self::AccountOpened | Self::WalletCredited | Self::WalletDebited => "account",
+            Self::AccountOpened
+            | Self::WalletCredited
+            | Self::WalletDebited
+            | Self::WalletAdjusted
+            | Self::WalletReversed => "account",
+            // Apart from the account's money, whose versions are the numbers of its entries.
+            Self::AccountFrozen | Self::AccountUnfrozen => "account_status",
             Self::BetPlaced | Self::BetSettled => "bet",
             Self::OddsUpdated | Self::MarketSettled => "market",
             Self::PaymentsSucceeded => "payment",

@@ -18,7 +18,7 @@ CREATE TABLE wallet.accounts (
     owner_account_id uuid,
     kind             text NOT NULL CHECK (kind IN ('PLAYER', 'HOLD', 'HOUSE', 'PSP_CLEARING', 'FEES', 'BONUS', 'DEBT')),
     currency         text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
-    status           text NOT NULL DEFAULT 'ACTIVE' CHECK (status IN ('ACTIVE', 'FROZEN', 'CLOSED')),
+    status           text NOT NULL DEFAULT 'ACTIVE' CHECK (status IN ('ACTIVE', 'DEBIT_FROZEN', 'CREDIT_FROZEN', 'FROZEN', 'CLOSED')),
     balance_cents    bigint NOT NULL DEFAULT 0,
     -- The least balance; null where there is none (the house's accounts).
     floor_cents      bigint,
@@ -130,10 +130,28 @@ CREATE TRIGGER reversals_append_only BEFORE UPDATE OR DELETE ON wallet.reversals
 CREATE TRIGGER reversals_not_truncated BEFORE TRUNCATE ON wallet.reversals
     FOR EACH STATEMENT EXECUTE FUNCTION meta.refuse_change();
 
+-- Each freezing and unfreezing of a player's account, numbered, with the status that it left.
+CREATE TABLE wallet.freezes (
+    account_id   uuid NOT NULL,
+    version      bigint NOT NULL CHECK (version > 0),
+    cell         smallint NOT NULL,
+    act          text NOT NULL CHECK (act IN ('FREEZE', 'UNFREEZE')),
+    way          text NOT NULL CHECK (way IN ('DEBIT', 'CREDIT', 'BOTH')),
+    status       text NOT NULL CHECK (status IN ('ACTIVE', 'DEBIT_FROZEN', 'CREDIT_FROZEN', 'FROZEN')),
+    reason       text NOT NULL CHECK (length(reason) BETWEEN 1 AND 1000),
+    author       text NOT NULL CHECK (length(author) BETWEEN 1 AND 255),
+    created_at   timestamptz NOT NULL,
+    CONSTRAINT freezes_pkey PRIMARY KEY (account_id, version, cell)
+);
+CREATE TRIGGER freezes_append_only BEFORE UPDATE OR DELETE ON wallet.freezes
+    FOR EACH ROW EXECUTE FUNCTION meta.refuse_change();
+CREATE TRIGGER freezes_not_truncated BEFORE TRUNCATE ON wallet.freezes
+    FOR EACH STATEMENT EXECUTE FUNCTION meta.refuse_change();
+
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA wallet FROM PUBLIC;
 GRANT USAGE ON SCHEMA wallet TO overround_app;
 GRANT SELECT ON wallet.house TO overround_app;
 GRANT SELECT, INSERT, UPDATE (status, balance_cents, seq, recent_bets) ON wallet.accounts TO overround_app;
-GRANT SELECT, INSERT ON wallet.ledger_entries, wallet.reversals TO overround_app;
+GRANT SELECT, INSERT ON wallet.ledger_entries, wallet.reversals, wallet.freezes TO overround_app;
 GRANT SELECT, INSERT, DELETE, UPDATE (bet_id, answer) ON wallet.idempotency TO overround_app;
 GRANT SELECT, INSERT, DELETE, UPDATE (answer) ON wallet.actor_idempotency TO overround_app;

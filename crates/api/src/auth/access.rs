@@ -38,12 +38,26 @@ use Role::{Admin, Auditor, Compliance, Finance, Player, Support, Trader};
 const READS_ACCOUNTS: Access = Roles(&[Player, Support, Finance, Compliance, Auditor, Admin]);
 const READS_BETS: Access = Roles(&[Player, Trader, Support, Finance, Compliance, Auditor, Admin]);
 const MOVES_MONEY: Access = Roles(&[Finance, Admin]);
+const FREEZES: Access = Roles(&[Support, Compliance, Admin]);
 const RUNS_MARKETS: Access = Roles(&[Trader, Admin]);
 
 const OPENING: &[RefusalCode] = &[RefusalCode::IdempotencyMismatch];
 const ACTING: &[RefusalCode] = &[RefusalCode::IdempotencyMismatch];
-const CREDIT: &[RefusalCode] =
-    &[RefusalCode::IdempotencyMismatch, RefusalCode::AccountClosed, RefusalCode::CurrencyMismatch];
+const FREEZING: &[RefusalCode] = &[RefusalCode::IdempotencyMismatch, RefusalCode::AccountClosed];
+const CREDIT: &[RefusalCode] = &[
+    RefusalCode::IdempotencyMismatch,
+    RefusalCode::AccountClosed,
+    RefusalCode::AccountFrozen,
+    RefusalCode::CurrencyMismatch,
+];
+const REVERSAL: &[RefusalCode] = &[
+    RefusalCode::IdempotencyMismatch,
+    RefusalCode::NotReversible,
+    RefusalCode::AlreadyReversed,
+    RefusalCode::AccountClosed,
+    RefusalCode::AccountFrozen,
+    RefusalCode::InsufficientFunds,
+];
 const DEBIT: &[RefusalCode] = &[
     RefusalCode::IdempotencyMismatch,
     RefusalCode::AccountClosed,
@@ -77,7 +91,11 @@ pub const ROUTES: &[RouteRule] = &[
     lists("/v1/accounts/{account_id}/entries", READS_ACCOUNTS),
     writes("/v1/accounts/{account_id}/credits", MOVES_MONEY, &[], CREDIT),
     writes("/v1/accounts/{account_id}/debits", MOVES_MONEY, &[], DEBIT),
-    writes("/v1/accounts/{account_id}/bets", Roles(&[Player]), &[], RefusalCode::ALL),
+    writes("/v1/accounts/{account_id}/adjustments", MOVES_MONEY, &[], DEBIT),
+    writes("/v1/accounts/{account_id}/postings/{posting_id}/reversals", MOVES_MONEY, &[], REVERSAL),
+    writes("/v1/accounts/{account_id}/freeze", FREEZES, &[], FREEZING),
+    writes("/v1/accounts/{account_id}/unfreeze", FREEZES, &[], FREEZING),
+    writes("/v1/accounts/{account_id}/bets", Roles(&[Player]), &[], RefusalCode::OF_BETS),
     lists("/v1/accounts/{account_id}/bets", READS_BETS),
     reads("/v1/accounts/{account_id}/bets/{bet_id}", READS_BETS),
     lists("/v1/events", AnyRole),

@@ -1,18 +1,18 @@
-//! Accounts, their entries, credits and debits.
+//! Accounts, their entries, and what is done to them by hand.
 
 use super::answer::{listed, may_reach, written};
 use crate::auth::Caller;
 use crate::extract::{Ids, KeyedJson, Limit, PageQuery, Params};
 use crate::problem::Problem;
 use crate::state::ApiState;
-use crate::wire::accounts::{Account, Entry, MoveMoney, OpenAccount, Posting};
+use crate::wire::accounts::{Account, Adjust, Entry, MoveMoney, OpenAccount, Posting, ReversePosting};
 use crate::wire::{List, schema};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use overround_app::{AccountView, Movement, PostingView};
-use overround_domain::ids::AccountId;
+use overround_domain::ids::{AccountId, PostingId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -23,6 +23,18 @@ pub struct AccountPath {
     /// The account.
     #[param(value_type = schema::AccountId)]
     pub account_id: AccountId,
+}
+
+/// A posting of an account in a path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct PostingPath {
+    /// The account.
+    #[param(value_type = schema::AccountId)]
+    pub account_id: AccountId,
+    /// The posting.
+    #[param(value_type = schema::PostingId)]
+    pub posting_id: PostingId,
 }
 
 /// Which part of a list.
@@ -138,6 +150,47 @@ pub async fn debit_account(
 ) -> Result<Response, Problem> {
     let KeyedJson { keyed, body } = request;
     let posted = state.app.debit(path.account_id, keyed, movement(&caller, body)).await?;
+    Ok(written::<PostingView, Posting>(StatusCode::CREATED, posted))
+}
+
+/// Adjusts a balance
+///
+/// A correction by hand between the player and the house, up or down, never below the account's floor.
+#[utoipa::path(post, path = "/v1/accounts/{account_id}/adjustments", tag = "accounts",
+    params(AccountPath), request_body = Adjust,
+    responses((status = 201, description = "The posting.", body = Posting)))]
+pub async fn adjust_account(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Ids(path): Ids<AccountPath>,
+    request: KeyedJson<Adjust>,
+) -> Result<Response, Problem> {
+    let KeyedJson { keyed, body } = request;
+    let adjustment = Movement {
+        amount: body.amount_cents.0,
+        currency: body.currency,
+        author: caller.actor(),
+        reason: body.reason.0,
+    };
+    let posted = state.app.adjust(path.account_id, keyed, adjustment).await?;
+    Ok(written::<PostingView, Posting>(StatusCode::CREATED, posted))
+}
+
+/// Reverses a posting
+///
+/// Posts its entries with the opposite signs, once. Deposits, withdrawals and adjustments can be reversed.
+#[utoipa::path(post, path = "/v1/accounts/{account_id}/postings/{posting_id}/reversals", tag = "accounts",
+    params(PostingPath), request_body = ReversePosting,
+    responses((status = 201, description = "The posting that reverses it.", body = Posting)))]
+pub async fn reverse_posting(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Ids(path): Ids<PostingPath>,
+    request: KeyedJson<ReversePosting>,
+) -> Result<Response, Problem> {
+    let KeyedJson { keyed, body } = request;
+    let (account, posting) = (path.account_id, path.posting_id);
+    let posted = state.app.reverse_posting(account, posting, keyed, caller.actor(), body.reason.0).await?;
     Ok(written::<PostingView, Posting>(StatusCode::CREATED, posted))
 }
 

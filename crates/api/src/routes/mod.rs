@@ -4,6 +4,7 @@ mod accounts;
 mod answer;
 mod bets;
 mod events;
+mod freezes;
 mod health;
 mod markets;
 
@@ -19,6 +20,10 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::list_entries))
         .routes(routes!(accounts::credit_account))
         .routes(routes!(accounts::debit_account))
+        .routes(routes!(accounts::adjust_account))
+        .routes(routes!(accounts::reverse_posting))
+        .routes(routes!(freezes::freeze_account))
+        .routes(routes!(freezes::unfreeze_account))
         .routes(routes!(bets::place_bet, bets::list_bets))
         .routes(routes!(bets::get_bet))
         .routes(routes!(events::list_events))

@@ -1,6 +1,6 @@
-//! Accounts, entries, credits and debits on the wire.
+//! Accounts, their entries and what is done to them by hand, on the wire.
 
-use super::input::{Amount, Reason};
+use super::input::{Amount, Reason, SignedAmount};
 use super::names::{AccountStatus, EntryType, RefType};
 use super::{Time, schema};
 use overround_app::{AccountView, EntryView, PostingView};
@@ -32,6 +32,32 @@ pub struct MoveMoney {
     /// The account's currency.
     #[schema(value_type = String, pattern = "^[A-Z]{3}$", example = "EUR")]
     pub currency: Currency,
+    /// Why, for the records.
+    #[schema(value_type = String, min_length = 1, max_length = 500, pattern = r"^[ -~]*[!-~][ -~]*$")]
+    pub reason: Reason,
+}
+
+/// A correction of a balance.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"amount_cents": -1250, "currency": "EUR", "reason": "bet 77 was paid twice"}))]
+pub struct Adjust {
+    /// Minor units: above zero from the house to the player, below zero from the player to the house.
+    #[schema(value_type = i64, minimum = -10_000_000_000_000_i64, maximum = 10_000_000_000_000_i64, example = -1250)]
+    pub amount_cents: SignedAmount,
+    /// The account's currency.
+    #[schema(value_type = String, pattern = "^[A-Z]{3}$", example = "EUR")]
+    pub currency: Currency,
+    /// Why, for the records.
+    #[schema(value_type = String, min_length = 1, max_length = 500, pattern = r"^[ -~]*[!-~][ -~]*$")]
+    pub reason: Reason,
+}
+
+/// Why a posting is taken back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "the deposit was charged back"}))]
+pub struct ReversePosting {
     /// Why, for the records.
     #[schema(value_type = String, min_length = 1, max_length = 500, pattern = r"^[ -~]*[!-~][ -~]*$")]
     pub reason: Reason,
@@ -75,7 +101,7 @@ impl From<AccountView> for Account {
     }
 }
 
-/// A credit or debit that was posted.
+/// What was posted by hand.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Posting {
     /// The posting.
@@ -84,7 +110,7 @@ pub struct Posting {
     /// The player's account.
     #[schema(value_type = schema::AccountId)]
     pub account_id: AccountId,
-    /// What the balance changed by, in minor units; negative for a debit.
+    /// What the balance changed by, in minor units; negative is money out.
     #[schema(example = 5000)]
     pub amount_cents: i64,
     /// The currency.
@@ -93,8 +119,11 @@ pub struct Posting {
     /// The balance after it, in minor units.
     #[schema(example = 12500)]
     pub balance_after_cents: i64,
-    /// DEPOSIT or WITHDRAWAL.
+    /// DEPOSIT, WITHDRAWAL, ADJUSTMENT or REVERSAL.
     pub ref_type: RefType,
+    /// The posting that it reverses; on all others its own.
+    #[schema(value_type = schema::PostingId)]
+    pub ref_id: PostingId,
     /// When it was posted.
     pub created_at: Time,
 }
@@ -108,6 +137,7 @@ impl From<PostingView> for Posting {
             currency: view.currency,
             balance_after_cents: view.balance_after.get(),
             ref_type: view.ref_type.into(),
+            ref_id: view.ref_id,
             created_at: view.created_at.into(),
         }
     }

@@ -35,6 +35,19 @@ impl<'de> Deserialize<'de> for Amount {
     }
 }
 
+/// An amount above or below zero.
+#[derive(Debug, Clone, Copy)]
+pub struct SignedAmount(pub Cents);
+
+impl<'de> Deserialize<'de> for SignedAmount {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        match whole(d, -INTEGER_MAX)? {
+            0 => Err(D::Error::invalid_value(Unexpected::Signed(0), &"an amount above or below zero")),
+            cents => Ok(Self(Cents::new(cents))),
+        }
+    }
+}
+
 /// A market's version, from 1.
 #[derive(Debug, Clone, Copy)]
 pub struct Version(pub i64);
@@ -132,6 +145,22 @@ mod tests {
         ];
         for (text, taken) in table {
             assert_eq!(serde_json::from_str::<Amount>(text).is_ok(), taken, "{text}");
+        }
+    }
+
+    #[test]
+    fn signed_amounts_are_whole_and_not_zero() {
+        let table = [
+            ("1", true),
+            ("-1", true),
+            ("-9007199254740991", true),
+            ("-9007199254740992", false),
+            ("0", false),
+            ("-0", false),
+            ("-5.0", false),
+        ];
+        for (text, taken) in table {
+            assert_eq!(serde_json::from_str::<SignedAmount>(text).is_ok(), taken, "{text}");
         }
     }
 

@@ -36,7 +36,12 @@ macro_rules! names {
 
 names! {
     /// The status of an account.
-    AccountStatus is wallet::AccountStatus { Active = "ACTIVE", Frozen = "FROZEN", Closed = "CLOSED" }
+    AccountStatus is wallet::AccountStatus {
+        Active = "ACTIVE", DebitFrozen = "DEBIT_FROZEN", CreditFrozen = "CREDIT_FROZEN", Frozen = "FROZEN",
+        Closed = "CLOSED",
+    }
+    /// Which way of an account is stopped: what takes money, what pays it in, or both.
+    Freeze is wallet::Freeze { Debit = "DEBIT", Credit = "CREDIT", Both = "BOTH" }
     /// The kind of movement an entry is.
     EntryType is wallet::EntryType {
         Hold = "HOLD", Release = "RELEASE", Credit = "CREDIT", Debit = "DEBIT", Fee = "FEE",

@@ -2,10 +2,10 @@
 
 use crate::Keyed;
 use crate::betting::BetReceipt;
-use crate::wallet::{Player, PostingView};
+use crate::wallet::{ByHand, Done, Player};
 use overround_domain::betting::{LegResult, PlaceBet, Refusal};
 use overround_domain::ids::{BetId, MarketId, OutcomeId};
-use overround_domain::money::{Cents, Currency};
+use overround_domain::money::Cents;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -34,15 +34,13 @@ pub(crate) enum Direction {
     Debit,
 }
 
-/// A credit or debit of a player.
+/// Something done to a player's account by hand.
 #[derive(Debug, Clone)]
 pub(crate) struct MoveMoney {
     pub player: Player,
     pub keyed: Keyed,
-    pub direction: Direction,
-    pub amount: Cents,
-    pub currency: Currency,
-    /// Who moves it, and why.
+    pub act: ByHand,
+    /// Who does it, and why.
     pub author: String,
     pub reason: String,
 }
@@ -99,8 +97,8 @@ impl Command {
 pub(crate) enum Outcome {
     /// The bet was accepted.
     Placed(Box<BetReceipt>),
-    /// The money was moved.
-    Moved(PostingView),
+    /// What was done by hand.
+    Moved(Done),
     /// A rule refused it; the trace id is of the request that was first refused so.
     Refused { refusal: Box<Refusal>, trace_id: String },
     /// The bet was looked at: what it returned if it closed now.

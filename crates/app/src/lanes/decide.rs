@@ -1,10 +1,12 @@
 //! Decide: each command in turn, by the domain's rules, over the rows that were loaded.
 
-use super::command::{Command, Direction, MoveMoney, Outcome, Place};
+mod by_hand;
+
+use super::command::{Command, Outcome, Place};
 use super::load::Loaded;
 use super::write::Writes;
 use crate::betting::{BetReceipt, LegReceipt};
-use crate::wallet::{Player, PostingView};
+use crate::wallet::{Done, Player};
 use crate::{Clock, Keyed};
 use overround_domain::betting::{
     AcceptedBet, Fence, MarketView, PlaceContext, PlayerView, RecentBet, Refusal, RefusalCode, RefusalData,
@@ -13,12 +15,8 @@ use overround_domain::betting::{
 use overround_domain::events::{DomainEvent, EventType};
 use overround_domain::ids::{AccountId, DomainEventId, EntryId, LegId, MarketId, PostingId};
 use overround_domain::markets::Snapshot;
-use overround_domain::money::Cents;
 use overround_domain::time::Timestamp;
-use overround_domain::wallet::{
-    Account, AccountKind, AccountStatus, BetAccounts, BookError, Cell, Posting, RefType, deposit_posting,
-    hold_posting, withdrawal_posting,
-};
+use overround_domain::wallet::{Account, AccountKind, BetAccounts, BookError, Cell, Posting, hold_posting};
 use overround_store::Error;
 use overround_store::betting::bets::NewBet;
 use overround_store::betting::legs::NewLeg;
@@ -37,8 +35,9 @@ use uuid::Uuid;
 pub(super) enum KeptAnswer {
     /// A rule refused it.
     Refused { refusal: Box<Refusal>, trace_id: String },
-    /// It moved money.
-    Moved(PostingView),
+    /// What was done by hand.
+    #[serde(untagged)]
+    Moved(Done),
 }
 
 /// A snapshot that was on sale when the cache was read.
@@ -93,7 +92,7 @@ impl Decider<'_> {
         }
         let decided = match command {
             Command::Place(place) => self.place(place)?,
-            Command::Move(money) => self.move_money(money)?,
+            Command::Move(money) => self.by_hand(money)?,
             Command::Settle(_) => return Ok(Outcome::UsedKey),
         };
         decided.or_else(|refusal| self.keep_refusal(command.player(), keyed, refusal))
@@ -215,41 +214,6 @@ impl Decider<'_> {
         receipt
     }
 
-    fn move_money(&mut self, command: &MoveMoney) -> Result<Result<Outcome, Refusal>, Error> {
-        let account = self.account(command.player.account_id)?;
-        if let Some(refusal) = refuse_move(&account, command) {
-            return Ok(Err(refusal));
-        }
-        let clearing = self.house_account(&command.player, AccountKind::PspClearing)?;
-        let id = self.posting_id();
-        let (make, ref_type, event): (fn(_, _, _, _, _) -> _, _, _) = match command.direction {
-            Direction::Credit => (deposit_posting, RefType::Deposit, EventType::WalletCredited),
-            Direction::Debit => (withdrawal_posting, RefType::Withdrawal, EventType::WalletDebited),
-        };
-        let posting = make(id, account.id, clearing, account.currency, command.amount).map_err(impossible)?;
-        if let Err(error) = self.post(&command.player, &posting) {
-            return insufficient(error).map(Err);
-        }
-        let after = self.account(account.id)?;
-        let view = PostingView {
-            posting_id: id,
-            account_id: account.id,
-            amount: after.balance.checked_sub(account.balance).unwrap_or(Cents::ZERO),
-            currency: account.currency,
-            balance_after: after.balance,
-            ref_type,
-            created_at: id.created_at().unwrap_or(self.now),
-        };
-        let payload = json!({
-            "account_id": account.id.uuid(), "posting_id": id.uuid(), "amount_cents": command.amount,
-            "currency": view.currency, "author": command.author, "reason": command.reason,
-        });
-        let trace = Some(command.keyed.trace_id.clone());
-        self.event(event, command.player.cell, account.id.uuid(), after.seq, payload, trace);
-        self.answer(&command.player, &command.keyed, Some(encode(&KeptAnswer::Moved(view.clone()))?));
-        Ok(Ok(Outcome::Moved(view)))
-    }
-
     /// Posts to the book and writes the entries.
     pub(super) fn post(&mut self, player: &Player, posting: &Posting) -> Result<(), BookError> {
         for booked in self.loaded.book.post(posting)? {
@@ -318,20 +282,6 @@ impl Decider<'_> {
 
 fn encode(answer: &KeptAnswer) -> Result<serde_json::Value, Error> {
     serde_json::to_value(answer).map_err(|error| impossible(&error))
-}
-
-fn refuse_move(account: &Account, command: &MoveMoney) -> Option<Refusal> {
-    match (account.status, command.direction) {
-        (AccountStatus::Closed, _) => Some(Refusal::new(RefusalCode::AccountClosed, "the account is closed")),
-        (AccountStatus::Frozen, Direction::Debit) => {
-            Some(Refusal::new(RefusalCode::AccountFrozen, "the account is frozen"))
-        }
-        _ if account.currency != command.currency => Some(Refusal::new(
-            RefusalCode::CurrencyMismatch,
-            format!("the account is in {}, the amount in {}", account.currency, command.currency),
-        )),
-        _ => None,
-    }
 }
 
 /// A balance that does not cover a posting is a refusal; all else a book refuses is a defect.

@@ -1,8 +1,9 @@
 //! Load: the rows that a batch's commands touch.
 
 use super::command::Command;
+use crate::wallet::{Act, ByHand, Player};
 use overround_domain::betting::{Fence, RecentBet};
-use overround_domain::ids::{AccountId, BetId, MarketId};
+use overround_domain::ids::{AccountId, BetId, MarketId, PostingId};
 use overround_domain::time::Timestamp;
 use overround_domain::wallet::{AccountKind, Book, Cell};
 use overround_store::betting::bets::{self, BetKey, BetRow};
@@ -23,6 +24,10 @@ pub(super) struct Loaded {
     pub recent: BTreeMap<AccountId, Vec<RecentBet>>,
     /// The fences of the markets that bets are on.
     pub fences: BTreeMap<(MarketId, Cell), Fence>,
+    /// The postings to reverse that were reversed before.
+    pub reversed: BTreeSet<PostingId>,
+    /// The number of the last freeze of each account that is to be frozen or let go and has one.
+    pub freezes: BTreeMap<AccountId, i64>,
     /// The bets to settle.
     pub bets: BTreeMap<BetId, LoadedBet>,
 }
@@ -50,8 +55,10 @@ pub(super) async fn load(tx: &mut Tx, commands: &[Command], now: Timestamp) -> R
         .collect();
     let recent = accounts.iter().map(|loaded| (loaded.account.id, loaded.recent_bets.clone())).collect();
     let book = Book::new(accounts.into_iter().map(|loaded| loaded.account));
+    let reversed = wallet::reversals::among(tx, &to_reverse(commands), &cells).await?;
+    let freezes = wallet::freezes::versions(tx, &to_freeze(commands), &cells).await?;
     let bets = load_bets(tx, commands, &cells).await?;
-    Ok(Loaded { first, book, holds, recent, fences, bets })
+    Ok(Loaded { first, book, holds, recent, fences, reversed, freezes, bets })
 }
 
 fn claim_of(command: &Command) -> Option<Claim> {
@@ -75,6 +82,31 @@ fn wanted_fences(commands: &[Command]) -> Vec<(MarketId, Cell)> {
         .flat_map(|place| place.request.legs.iter().map(|leg| (leg.market_id, place.player.cell)))
         .collect();
     wanted.into_iter().collect()
+}
+
+fn acts_by_hand(commands: &[Command]) -> impl Iterator<Item = (&Player, &ByHand)> {
+    commands.iter().filter_map(|command| match command {
+        Command::Move(by_hand) => Some((&by_hand.player, &by_hand.act)),
+        Command::Place(_) | Command::Settle(_) => None,
+    })
+}
+
+fn to_reverse(commands: &[Command]) -> Vec<PostingId> {
+    acts_by_hand(commands)
+        .filter_map(|(_, act)| match act {
+            ByHand::Post(Act::Reverse { posting_id, .. }) => Some(*posting_id),
+            ByHand::Post(_) | ByHand::Freeze { .. } => None,
+        })
+        .collect()
+}
+
+fn to_freeze(commands: &[Command]) -> Vec<AccountId> {
+    acts_by_hand(commands)
+        .filter_map(|(player, act)| match act {
+            ByHand::Freeze { .. } => Some(player.account_id),
+            ByHand::Post(_) => None,
+        })
+        .collect()
 }
 
 async fn load_bets(

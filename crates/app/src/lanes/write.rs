@@ -9,7 +9,9 @@ use overround_store::betting::legs::{self, NewLeg};
 use overround_store::betting::settlements::{self, NewSettlement};
 use overround_store::wallet::accounts;
 use overround_store::wallet::entries::{self, EntryRow};
+use overround_store::wallet::freezes::{self, NewFreeze};
 use overround_store::wallet::idempotency::{self, Answered};
+use overround_store::wallet::reversals::{self, NewReversal};
 use overround_store::{Error, Tx, events};
 use std::collections::BTreeMap;
 
@@ -20,6 +22,8 @@ pub(super) struct Writes {
     pub accounts: Vec<Account>,
     pub recent: BTreeMap<AccountId, Vec<RecentBet>>,
     pub entries: Vec<EntryRow>,
+    pub reversals: Vec<NewReversal>,
+    pub freezes: Vec<NewFreeze>,
     pub bets: Vec<NewBet>,
     pub legs: Vec<NewLeg>,
     pub decided: Vec<(BetId, i16, Cell, LegResult)>,
@@ -40,6 +44,8 @@ pub(super) async fn write(tx: &mut Tx, mut writes: Writes) -> Result<(), Error> 
         .collect();
     accounts::update(tx, &changed).await?;
     entries::append(tx, &writes.entries).await?;
+    reversals::insert(tx, &writes.reversals).await?;
+    freezes::insert(tx, &writes.freezes).await?;
     bets::insert(tx, &writes.bets).await?;
     legs::insert(tx, &writes.legs).await?;
     legs::decide(tx, &writes.decided).await?;

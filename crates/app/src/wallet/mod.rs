@@ -1,10 +1,15 @@
-//! Accounts, credits and debits.
+//! Accounts, and what is done to them by hand: credits, debits, adjustments, reversals, freezes.
 
+mod act;
+mod adjust;
 mod directory;
+mod freeze;
 mod move_money;
 mod open_account;
 mod read;
+mod reverse_posting;
 
+pub(crate) use act::{Act, ByHand, Done};
 pub(crate) use directory::{Directory, Player};
 pub(crate) use open_account::key_mismatch;
 
@@ -34,10 +39,10 @@ pub struct AccountView {
     pub created_at: Timestamp,
 }
 
-/// A credit or debit to make by hand.
+/// A credit, debit or adjustment to make by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Movement {
-    /// Minor units, from 1 to 10^13.
+    /// Minor units, from 1 to 10^13; an adjustment's may be below zero.
     pub amount: Cents,
     /// Its currency, which must be the account's.
     pub currency: Currency,
@@ -47,7 +52,7 @@ pub struct Movement {
     pub reason: String,
 }
 
-/// A credit or debit that was posted.
+/// What was posted by hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostingView {
     /// The posting.
@@ -60,10 +65,25 @@ pub struct PostingView {
     pub currency: Currency,
     /// The balance after it.
     pub balance_after: Cents,
-    /// DEPOSIT or WITHDRAWAL.
+    /// DEPOSIT, WITHDRAWAL, ADJUSTMENT or REVERSAL.
     pub ref_type: RefType,
+    /// The posting that it reverses; on all others itself.
+    pub ref_id: PostingId,
     /// When it was posted.
     pub created_at: Timestamp,
+}
+
+/// What freezing an account, or letting it go, left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FreezeView {
+    /// The account.
+    pub account_id: AccountId,
+    /// Its status.
+    pub status: AccountStatus,
+    /// How often it was frozen or let go so far.
+    pub version: i64,
+    /// When that was its status.
+    pub at: Timestamp,
 }
 
 /// One entry of the ledger.

@@ -142,7 +142,7 @@ fn account_closed(bet: &Attempt<'_>) -> Option<Finding> {
 }
 
 fn account_frozen(bet: &Attempt<'_>) -> Option<Finding> {
-    (bet.context.player.status == AccountStatus::Frozen).then(|| plain("the account is frozen"))
+    bet.context.player.status.is_debit_frozen().then(|| plain("the account is frozen"))
 }
 
 /// The API refuses the shape before; the rules do not rest on it.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 stored_enum! {
     /// Why a request was refused. The order of the variants is the order of the checks: the first
-    /// failure wins.
+    /// failure wins. The last two are not of bets ([`RefusalCode::OF_BETS`]) and are checked before
+    /// what the account allows.
     RefusalCode {
         /// The key was used before for another request.
         IdempotencyMismatch = "IDEMPOTENCY_MISMATCH",
@@ -77,7 +78,16 @@ stored_enum! {
         DebtOutstanding = "DEBT_OUTSTANDING",
         /// The balance does not cover the stake.
         InsufficientFunds = "INSUFFICIENT_FUNDS",
+        /// A posting of this kind is not taken back by a reversal.
+        NotReversible = "NOT_REVERSIBLE",
+        /// The posting was reversed before; it is once.
+        AlreadyReversed = "ALREADY_REVERSED",
     }
+}
+
+impl RefusalCode {
+    /// The codes that a bet may be refused with, in the order of its checks.
+    pub const OF_BETS: &'static [Self] = Self::ALL.split_at(Self::ALL.len() - 2).0;
 }
 
 /// What the player needs to know to ask again; each refusal fills what it knows.
@@ -164,7 +174,7 @@ mod tests {
         let mut expected: Vec<&str> = IN_ORDER.split([';', ',']).map(str::trim).collect();
         // The rules give it no place. A repeat is told from the request alone, as a used key is.
         expected.insert(1, "DUPLICATED_REQUEST");
-        let codes: Vec<&str> = RefusalCode::ALL.iter().map(|code| code.as_str()).collect();
+        let codes: Vec<&str> = RefusalCode::OF_BETS.iter().map(|code| code.as_str()).collect();
         assert_eq!(codes, expected);
     }
 

@@ -3,7 +3,7 @@ use crate::betting::{
 };
 use crate::events::EventType;
 use crate::markets::{MarketKind, MarketStatus, OutcomeStatus, SourceStatus, SuspensionReason, TieRule};
-use crate::wallet::{AccountKind, AccountStatus, EntryType, RefType};
+use crate::wallet::{AccountKind, AccountStatus, EntryType, Freeze, RefType};
 use std::collections::BTreeSet;
 
 macro_rules! round_trips {
@@ -24,8 +24,8 @@ macro_rules! round_trips {
 #[test]
 fn every_word_reads_back_as_its_value() {
     round_trips! {
-        Acceptance AccountKind AccountStatus BetKind BetResult BetStatus EntryType EventType LegType MarketKind
-        MarketStatus OutcomeStatus RefType RefusalCode SourceStatus SuspensionReason TieRule VoidFactor VoidPolicy
+        Acceptance AccountKind AccountStatus BetKind BetResult BetStatus EntryType EventType Freeze LegType
+        MarketKind MarketStatus OutcomeStatus RefType RefusalCode SourceStatus SuspensionReason TieRule VoidFactor VoidPolicy
     }
 }
 

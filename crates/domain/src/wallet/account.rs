@@ -29,10 +29,72 @@ stored_enum! {
     AccountStatus {
         /// Nothing stands against it.
         Active = "ACTIVE",
-        /// No bets and no withdrawals; settlements are still paid in.
+        /// No bets and nothing else that takes money; settlements are still paid in.
+        DebitFrozen = "DEBIT_FROZEN",
+        /// Nothing is paid in but what bets return.
+        CreditFrozen = "CREDIT_FROZEN",
+        /// Both.
         Frozen = "FROZEN",
         /// No bets, deposits or withdrawals.
         Closed = "CLOSED",
+    }
+}
+
+stored_enum! {
+    /// Which way of an account is stopped, or let go again.
+    Freeze {
+        /// Bets and all else that takes money from it.
+        Debit = "DEBIT",
+        /// All that pays money in, but for what bets return.
+        Credit = "CREDIT",
+        /// Both.
+        Both = "BOTH",
+    }
+}
+
+impl Freeze {
+    const fn stops(self) -> (bool, bool) {
+        match self {
+            Self::Debit => (true, false),
+            Self::Credit => (false, true),
+            Self::Both => (true, true),
+        }
+    }
+}
+
+impl AccountStatus {
+    /// Whether a freeze stands against bets and all else that takes money.
+    pub const fn is_debit_frozen(self) -> bool {
+        matches!(self, Self::DebitFrozen | Self::Frozen)
+    }
+
+    /// Whether a freeze stands against what pays money in, bets' returns apart.
+    pub const fn is_credit_frozen(self) -> bool {
+        matches!(self, Self::CreditFrozen | Self::Frozen)
+    }
+
+    /// The status once that is frozen too. A closed account stays closed.
+    #[must_use]
+    pub const fn frozen(self, freeze: Freeze) -> Self {
+        let (debit, credit) = freeze.stops();
+        self.with(self.is_debit_frozen() || debit, self.is_credit_frozen() || credit)
+    }
+
+    /// The status once that is let go. A closed account stays closed.
+    #[must_use]
+    pub const fn unfrozen(self, freeze: Freeze) -> Self {
+        let (debit, credit) = freeze.stops();
+        self.with(self.is_debit_frozen() && !debit, self.is_credit_frozen() && !credit)
+    }
+
+    const fn with(self, debit: bool, credit: bool) -> Self {
+        match (self, debit, credit) {
+            (Self::Closed, _, _) => Self::Closed,
+            (_, true, true) => Self::Frozen,
+            (_, true, false) => Self::DebitFrozen,
+            (_, false, true) => Self::CreditFrozen,
+            (_, false, false) => Self::Active,
+        }
     }
 }
 
@@ -67,6 +129,39 @@ impl Account {
         match self.floor {
             Some(floor) => Cents::new(self.balance.get().saturating_sub(floor.get())),
             None => Cents::new(i64::MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AccountStatus, Freeze};
+
+    #[test]
+    fn freezes_add_up_and_are_let_go_each_for_itself() {
+        use AccountStatus::{Active, Closed, CreditFrozen, DebitFrozen, Frozen};
+        use Freeze::{Both, Credit, Debit};
+        let table = [
+            (Active, Debit, DebitFrozen, Active),
+            (Active, Credit, CreditFrozen, Active),
+            (Active, Both, Frozen, Active),
+            (DebitFrozen, Debit, DebitFrozen, Active),
+            (DebitFrozen, Credit, Frozen, DebitFrozen),
+            (DebitFrozen, Both, Frozen, Active),
+            (CreditFrozen, Debit, Frozen, CreditFrozen),
+            (CreditFrozen, Credit, CreditFrozen, Active),
+            (CreditFrozen, Both, Frozen, Active),
+            (Frozen, Debit, Frozen, CreditFrozen),
+            (Frozen, Credit, Frozen, DebitFrozen),
+            (Frozen, Both, Frozen, Active),
+            (Closed, Both, Closed, Closed),
+        ];
+        for (status, freeze, frozen, unfrozen) in table {
+            assert_eq!(
+                (status.frozen(freeze), status.unfrozen(freeze)),
+                (frozen, unfrozen),
+                "{status} {freeze}"
+            );
         }
     }
 }

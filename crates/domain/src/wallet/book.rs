@@ -1,6 +1,6 @@
 //! The book: the accounts that a batch loaded, and what postings make of them.
 
-use super::{Account, AccountKind, Cell, Entry, Posting};
+use super::{Account, AccountKind, AccountStatus, Cell, Entry, Posting};
 use crate::ids::AccountId;
 use crate::money::{Cents, Currency};
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,6 +87,13 @@ impl Book {
             }
         }
         Ok(booked)
+    }
+
+    /// Freezes an account or lets it go, for what follows in the batch.
+    pub fn set_status(&mut self, id: &AccountId, status: AccountStatus) {
+        if let Some(account) = self.accounts.get_mut(id) {
+            account.status = status;
+        }
     }
 
     /// The accounts that postings were applied to, as they stand now, by id.

@@ -100,6 +100,46 @@ pub fn withdrawal_posting(
     Posting::new(id, RefType::Withdrawal, id.uuid(), entries)
 }
 
+/// A correction by hand: an amount above zero is DEBIT from the house and CREDIT to the player, one below
+/// it DEBIT from the player and CREDIT to the house.
+///
+/// # Errors
+/// When the amount is zero, or the least of its range.
+pub fn adjustment_posting(
+    id: PostingId,
+    player: AccountId,
+    house: AccountId,
+    currency: Currency,
+    amount: Cents,
+) -> Result<Posting, PostingError> {
+    let (from, to, size) = if amount < Cents::ZERO {
+        (player, house, amount.checked_neg().unwrap_or(Cents::ZERO))
+    } else {
+        (house, player, amount)
+    };
+    positive("an adjustment", size)?;
+    let entries = transfer(EntryType::Debit, from, EntryType::Credit, to, size, currency)?.to_vec();
+    Posting::new(id, RefType::Adjustment, id.uuid(), entries)
+}
+
+/// Takes a posting back: its entries with the opposite amounts and types.
+///
+/// # Errors
+/// When they are not a whole posting, or an amount has no opposite.
+pub fn reversal_posting(
+    id: PostingId,
+    reversed: PostingId,
+    entries: &[Entry],
+) -> Result<Posting, PostingError> {
+    let opposite = |entry: &Entry| {
+        let out_of_range = PostingError::AmountOutOfRange { what: "a reversal", amount: entry.amount };
+        let amount = entry.amount.checked_neg().ok_or(out_of_range)?;
+        Ok(Entry { amount, entry_type: entry.entry_type.opposite(), ..*entry })
+    };
+    let entries: Vec<Entry> = entries.iter().map(opposite).collect::<Result<_, PostingError>>()?;
+    Posting::new(id, RefType::Reversal, reversed.uuid(), entries)
+}
+
 fn positive(what: &'static str, amount: Cents) -> Result<(), PostingError> {
     if amount > Cents::ZERO { Ok(()) } else { Err(PostingError::AmountOutOfRange { what, amount }) }
 }

@@ -44,6 +44,28 @@ stored_enum! {
     }
 }
 
+impl EntryType {
+    /// What takes such a movement back.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Hold => Self::Release,
+            Self::Release => Self::Hold,
+            Self::Credit => Self::Debit,
+            Self::Debit => Self::Credit,
+            Self::Fee => Self::Fee,
+        }
+    }
+}
+
+impl RefType {
+    /// Whether a posting of it may be reversed. What a bet moved is undone by settling the bet anew, and
+    /// a reversal by doing again what it took back.
+    pub const fn is_reversible(self) -> bool {
+        matches!(self, Self::Deposit | Self::Withdrawal | Self::Adjustment)
+    }
+}
+
 /// One line of a posting: an amount onto (positive) or off (negative) an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {

@@ -1,5 +1,5 @@
 -- Each key against what it did: it names one bet that exists or has an answer, never both; each bet was
--- placed under one key; and each deposit and withdrawal is what one kept answer says was moved.
+-- placed under one key; and each posting made by hand is what one kept answer says was moved.
 WITH keys AS (
     SELECT account_id, cell, bet_id, min(key) AS key, count(*) AS n
     FROM wallet.idempotency WHERE bet_id IS NOT NULL
@@ -17,11 +17,13 @@ WITH keys AS (
     FROM wallet.idempotency WHERE answer ? 'moved'
     GROUP BY 1, 2, 3
 ), postings AS (
-    -- What a deposit or withdrawal moved, apart from the clearing account's side of it.
+    -- What was moved by hand, apart from the side of the clearing account or the house.
     SELECT e.account_id, e.cell, e.posting_id, sum(e.amount_cents)::text AS cents
     FROM wallet.ledger_entries e
-    JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell AND a.kind <> 'PSP_CLEARING'
-    WHERE e.ref_type IN ('DEPOSIT', 'WITHDRAWAL')
+    JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell
+    WHERE e.ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'ADJUSTMENT', 'REVERSAL')
+        AND NOT (a.kind = 'PSP_CLEARING' AND e.ref_type <> 'ADJUSTMENT')
+        AND NOT (a.kind = 'HOUSE' AND e.ref_type IN ('ADJUSTMENT', 'REVERSAL'))
     GROUP BY e.account_id, e.cell, e.posting_id
 ), movements AS MATERIALIZED (
     SELECT coalesce(p.account_id, a.account_id) AS account_id, p.posting_id, p.cents, a.posting_id AS told_posting_id,

@@ -3,12 +3,30 @@
 WITH changes AS (
     SELECT 'account.opened' AS type, id AS aggregate_id, '' AS detail FROM wallet.accounts WHERE kind = 'PLAYER'
     UNION ALL
+    SELECT CASE act WHEN 'FREEZE' THEN 'account.frozen' ELSE 'account.unfrozen' END, account_id, version || ' ' || status
+    FROM wallet.freezes
+    UNION ALL
     -- A posting has two entries or more; the player's is the one that its event is about.
     SELECT CASE e.ref_type WHEN 'DEPOSIT' THEN 'wallet.credited' ELSE 'wallet.debited' END, e.account_id,
            e.posting_id::text || ' ' || abs(e.amount_cents)
     FROM wallet.ledger_entries e
     JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell AND a.kind = 'PLAYER'
     WHERE e.ref_type IN ('DEPOSIT', 'WITHDRAWAL')
+    UNION ALL
+    SELECT 'wallet.adjusted', e.account_id, e.posting_id::text || ' ' || e.amount_cents
+    FROM wallet.ledger_entries e
+    JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell AND a.kind = 'PLAYER'
+    WHERE e.ref_type = 'ADJUSTMENT'
+    UNION ALL
+    -- What reverses a posting against what was noted as reversed: the one and only one of the other.
+    SELECT 'wallet.reversed', coalesce(e.account_id, r.posting_id), concat(e.posting_id, ' ', r.posting_id, ' ', e.amount_cents)
+    FROM (
+        SELECT e.account_id, e.cell, e.posting_id, e.ref_id, e.amount_cents
+        FROM wallet.ledger_entries e
+        JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell AND a.kind = 'PLAYER'
+        WHERE e.ref_type = 'REVERSAL'
+    ) e
+    FULL JOIN wallet.reversals r ON r.reversed_by = e.posting_id AND r.posting_id = e.ref_id AND r.cell = e.cell
     UNION ALL
     SELECT 'bet.placed', id, '' FROM betting.bets
     UNION ALL
@@ -20,15 +38,21 @@ WITH changes AS (
 ), told AS (
     SELECT type, aggregate_id, CASE type
         WHEN 'account.opened' THEN ''
+        WHEN 'account.frozen' THEN aggregate_version || ' ' || (payload ->> 'status')
+        WHEN 'account.unfrozen' THEN aggregate_version || ' ' || (payload ->> 'status')
         WHEN 'wallet.credited' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
         WHEN 'wallet.debited' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
+        WHEN 'wallet.adjusted' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
+        WHEN 'wallet.reversed' THEN
+            concat(payload ->> 'posting_id', ' ', payload ->> 'reversed_posting_id', ' ', payload ->> 'amount_cents')
         WHEN 'bet.placed' THEN ''
         WHEN 'bet.settled' THEN concat(payload ->> 'generation', ' ', payload ->> 'return_cents')
         WHEN 'odds.updated' THEN aggregate_version::text
         ELSE coalesce(payload ->> 'generation', '')
         END AS detail
     FROM events.outbox
-    WHERE type IN ('account.opened', 'wallet.credited', 'wallet.debited', 'bet.placed', 'bet.settled', 'odds.updated', 'market.settled')
+    WHERE type IN ('account.opened', 'account.frozen', 'account.unfrozen', 'wallet.credited', 'wallet.debited', 'wallet.adjusted', 'wallet.reversed',
+        'bet.placed', 'bet.settled', 'odds.updated', 'market.settled')
 ), pairs AS MATERIALIZED (
     SELECT type, aggregate_id, detail, sum(change) AS changes, sum(event) AS events
     FROM (
@@ -40,6 +64,14 @@ WITH changes AS (
 ), broken AS (
     SELECT format('%s of %s%s: %s changes, %s events', type, aggregate_id, CASE detail WHEN '' THEN '' ELSE ' (' || detail || ')' END, changes, events) AS sample
     FROM pairs WHERE changes <> 1 OR events <> 1
+    UNION ALL
+    SELECT format('account %s: its status is %s, its last freeze left %s', a.id, a.status, coalesce(f.status, 'ACTIVE'))
+    FROM wallet.accounts a
+    LEFT JOIN (
+        SELECT DISTINCT ON (account_id, cell) account_id, cell, status
+        FROM wallet.freezes ORDER BY account_id, cell, version DESC
+    ) f ON f.account_id = a.id AND f.cell = a.cell
+    WHERE a.status NOT IN (coalesce(f.status, 'ACTIVE'), 'CLOSED')
 )
 SELECT (SELECT count(*) FROM pairs) AS examined,
        (SELECT count(*) FROM broken) AS violations,

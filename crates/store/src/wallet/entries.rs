@@ -135,3 +135,43 @@ pub async fn list(
         .await?;
     rows.into_iter().map(EntryRow::try_from).collect()
 }
+
+/// How far from its posting's instant an entry's may lie. Their ids are made one after another, so that
+/// only a clock that was set in between parts them.
+const APART_MS_MAX: i64 = 10_000;
+
+/// The entries of a posting that touched a player's account, with those on the other accounts, in their
+/// order; none where there is no such posting. No index is by posting: entries are found by the instant
+/// in the posting's id.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn of_posting(
+    executor: impl PgExecutor<'_>,
+    account_id: AccountId,
+    cell: Cell,
+    posting_id: PostingId,
+) -> Result<Vec<EntryRow>, Error> {
+    let Some(made_at) = posting_id.created_at() else { return Ok(Vec::new()) };
+    let rows: Vec<Read> = sqlx::query_as(
+        "SELECT id, cell, account_id, posting_id, account_seq, amount_cents, currency, balance_after, type, ref_type, \
+                ref_id, created_at \
+         FROM wallet.ledger_entries \
+         WHERE account_id IN ( \
+                 SELECT id FROM wallet.accounts WHERE id = $1 AND cell = any($2) \
+                 UNION ALL SELECT id FROM wallet.accounts WHERE owner_account_id = $1 AND cell = any($2) \
+                 UNION ALL SELECT id FROM wallet.accounts WHERE user_id IS NULL AND cell = any($2)) \
+             AND cell = any($2) AND created_at BETWEEN $3 AND $4 AND posting_id = $5 \
+         ORDER BY created_at, id",
+    )
+    .bind(account_id.uuid())
+    .bind(vec![cell.get()])
+    .bind(made_at.plus_millis(-APART_MS_MAX).to_datetime())
+    .bind(made_at.plus_millis(APART_MS_MAX).to_datetime())
+    .bind(posting_id.uuid())
+    .fetch_all(executor)
+    .await?;
+    let rows: Vec<EntryRow> = rows.into_iter().map(EntryRow::try_from).collect::<Result<_, _>>()?;
+    let touches = rows.iter().any(|row| row.booked.entry.account_id == account_id);
+    Ok(if touches { rows } else { Vec::new() })
+}

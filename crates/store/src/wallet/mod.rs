@@ -3,5 +3,7 @@
 pub mod accounts;
 pub mod actor_idempotency;
 pub mod entries;
+pub mod freezes;
 pub mod house;
 pub mod idempotency;
+pub mod reversals;

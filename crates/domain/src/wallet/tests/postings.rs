@@ -3,8 +3,8 @@ use crate::ids::{BetId, PostingId, SettlementId};
 use crate::money::Currency;
 use crate::test_support::{cents, config, currency, uuid};
 use crate::wallet::{
-    Entry, EntryType, Posting, PostingError, RefType, deposit_posting, hold_posting, settlement_posting,
-    withdrawal_posting,
+    Entry, EntryType, Posting, PostingError, RefType, adjustment_posting, deposit_posting, hold_posting,
+    reversal_posting, settlement_posting, withdrawal_posting,
 };
 use proptest::prelude::*;
 
@@ -150,4 +150,61 @@ fn amounts_of_nothing_and_less_are_refused() {
         assert!(withdrawal_posting(id, account_id(1), account_id(4), eur, amount).is_err());
     }
     assert!(settlement_posting(id, &accounts, settlement, cents(1), cents(-1)).is_err());
+}
+
+#[test]
+fn an_adjustment_goes_both_ways_between_player_and_house() {
+    let (id, player, house) = (PostingId::from_uuid(uuid(9)), account_id(1), account_id(3));
+    let adjust = |amount| adjustment_posting(id, player, house, Currency::EUR, cents(amount));
+    let lines = |posting: &Posting| -> Vec<_> {
+        posting
+            .entries()
+            .iter()
+            .map(|entry| (entry.account_id, entry.entry_type, entry.amount.get()))
+            .collect()
+    };
+    use EntryType::{Credit, Debit};
+    let cases = [
+        (70, [(house, Debit, -70), (player, Credit, 70)]),
+        (-70, [(player, Debit, -70), (house, Credit, 70)]),
+        (i64::MAX, [(house, Debit, -i64::MAX), (player, Credit, i64::MAX)]),
+    ];
+    for (amount, expected) in cases {
+        let posting = adjust(amount).unwrap();
+        assert_eq!(lines(&posting), expected);
+        assert_eq!((posting.ref_type(), posting.ref_id()), (RefType::Adjustment, id.uuid()));
+    }
+    assert!(adjust(0).is_err() && adjust(i64::MIN).is_err());
+}
+
+#[test]
+fn a_reversal_leaves_nothing_of_what_it_reverses() {
+    let (id, other) = (PostingId::from_uuid(uuid(9)), PostingId::from_uuid(uuid(10)));
+    let (player, beside) = (account_id(1), account_id(4));
+    let eur = Currency::EUR;
+    let postings = [
+        deposit_posting(id, player, beside, eur, cents(70)).unwrap(),
+        withdrawal_posting(id, player, beside, eur, cents(70)).unwrap(),
+        adjustment_posting(id, player, beside, eur, cents(-70)).unwrap(),
+        hold_posting(id, &accounts(), BetId::from_uuid(uuid(5)), cents(70)).unwrap(),
+    ];
+    for posting in postings {
+        let reversal = reversal_posting(other, posting.id(), posting.entries()).unwrap();
+        assert_eq!((reversal.ref_type(), reversal.ref_id()), (RefType::Reversal, id.uuid()));
+        for (entry, back) in posting.entries().iter().zip(reversal.entries()) {
+            assert_eq!(back.amount, cents(-entry.amount.get()));
+            assert_eq!((back.account_id, back.entry_type), (entry.account_id, entry.entry_type.opposite()));
+        }
+        let half = posting.entries().get(..1).unwrap();
+        assert!(reversal_posting(other, posting.id(), half).is_err(), "a part is no posting");
+    }
+}
+
+#[test]
+fn what_may_be_reversed_is_what_was_done_by_hand() {
+    let reversible: Vec<_> = RefType::ALL.iter().filter(|kind| kind.is_reversible()).collect();
+    assert_eq!(reversible, [&RefType::Deposit, &RefType::Withdrawal, &RefType::Adjustment]);
+    for kind in EntryType::ALL {
+        assert_eq!(kind.opposite().opposite(), *kind);
+    }
 }

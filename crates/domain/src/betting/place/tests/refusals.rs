@@ -40,6 +40,9 @@ const BREAKAGES: &[Breakage] = &[
     (RefusalCode::DuplicatedRequest, By::Bet, Says::Nothing, |bet, _| bet.placed_before(2_999)),
     (RefusalCode::AccountClosed, By::Bet, Says::Nothing, |bet, _| bet.player.status = AccountStatus::Closed),
     (RefusalCode::AccountFrozen, By::Bet, Says::Nothing, |bet, _| bet.player.status = AccountStatus::Frozen),
+    (RefusalCode::AccountFrozen, By::Bet, Says::Nothing, |bet, _| {
+        bet.player.status = AccountStatus::DebitFrozen;
+    }),
     (RefusalCode::UnknownMarket, By::Leg, Says::Nothing, |bet, n| drop(bet.markets.remove(&market(n)))),
     (RefusalCode::UnknownMarket, By::Leg, Says::Nothing, |bet, n| bet.market(n).fence = None),
     (RefusalCode::UnknownOutcome, By::Leg, Says::Nothing, |bet, n| {
