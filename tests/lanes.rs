@@ -265,7 +265,7 @@ async fn metric(server: &TestServer, name: &str) -> f64 {
 }
 
 /// How many accounts there are for each that bets.
-const IDLE: usize = 4;
+const IDLE: usize = 2;
 
 /// At PostgreSQL's default settings a batch of more than 32 rows locks whole tables, and these abort
 /// each other.

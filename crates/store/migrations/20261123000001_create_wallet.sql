@@ -32,7 +32,9 @@ CREATE TABLE wallet.accounts (
     CONSTRAINT accounts_player_has_user CHECK ((user_id IS NOT NULL) = (kind IN ('PLAYER', 'HOLD', 'BONUS', 'DEBT'))),
     CONSTRAINT accounts_owned_has_owner CHECK ((owner_account_id IS NOT NULL) = (kind IN ('HOLD', 'BONUS', 'DEBT'))),
     CONSTRAINT accounts_owner_fkey FOREIGN KEY (owner_account_id, cell) REFERENCES wallet.accounts (id, cell)
-) WITH (fillfactor = 60);
+-- Room for a new version of every row of a page: an update that moves to another page writes the indexes, and
+-- whoever has read those would be undone.
+) WITH (fillfactor = 45);
 CREATE UNIQUE INDEX accounts_user_kind_currency_key ON wallet.accounts (user_id, kind, currency, cell) WHERE user_id IS NOT NULL;
 CREATE UNIQUE INDEX accounts_house_kind_currency_key ON wallet.accounts (cell, kind, currency) WHERE user_id IS NULL;
 CREATE UNIQUE INDEX accounts_owner_kind_key ON wallet.accounts (owner_account_id, kind, cell) WHERE owner_account_id IS NOT NULL;

@@ -23,9 +23,15 @@ pub enum Isolation {
 }
 
 impl Isolation {
+    /// How a transaction begins. What moves money looks rows up one by one: a join that reads a whole index
+    /// puts a predicate lock on every row of a small table, and transactions with nothing in common undo
+    /// each other.
     const fn begin(self) -> &'static str {
         match self {
-            Self::Serializable => "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
+            Self::Serializable => {
+                "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; \
+                 SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+            }
             Self::ReadCommitted => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
         }
     }

@@ -52,6 +52,7 @@ impl House {
             currency: Currency::EUR,
             balance_after: Cents::new(700),
             ref_type: RefType::Withdrawal,
+            ref_id: posting(),
             created_at: at,
         };
         let data = RefusalData { available_cents: Some(700), ..RefusalData::default() };
