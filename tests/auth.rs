@@ -64,6 +64,9 @@ async fn every_route_admits_whom_it_should() {
     GET  /v1/accounts                                               player
     GET  /v1/accounts/{account_id}                                  player support finance compliance auditor admin
     GET  /v1/accounts/{account_id}/entries                          player support finance compliance auditor admin
+    GET  /v1/accounts/{account_id}/balance                          player support finance compliance auditor admin
+    GET  /v1/accounts/{account_id}/statement                        player support finance compliance auditor admin
+    GET  /v1/accounts/{account_id}/statement.csv                    player support finance compliance auditor admin
     POST /v1/accounts/{account_id}/credits                          finance admin
     POST /v1/accounts/{account_id}/debits                           finance admin
     POST /v1/accounts/{account_id}/adjustments                      finance admin
@@ -81,6 +84,8 @@ async fn every_route_admits_whom_it_should() {
     POST /v1/markets/{market_id}/resume                             trader admin
     POST /v1/markets/{market_id}/close                              trader admin
     POST /v1/markets/{market_id}/settle                             trader admin
+    GET  /v1/reports/trial-balance                                  finance auditor admin
+    GET  /v1/reports/segregation                                    finance auditor admin
     GET  /health/live                                               everybody
     GET  /health/ready                                              everybody
     GET  /metrics                                                   everybody

@@ -19,8 +19,12 @@ pub use betting::{BetReceipt, BetView, LegReceipt};
 pub use clock::Clock;
 pub use error::{Error, KeptRefusal};
 pub use markets::*;
+pub use overround_store::wallet::reports::KindBalance;
 pub use page::{Answer, Keyed, Listed, Page};
 pub use settings::Settings;
 pub use settlement::Paid;
 pub use state::App;
-pub use wallet::{AccountView, EntryView, FreezeView, Movement, PostingView};
+pub use wallet::{
+    AccountView, AsOf, BalanceView, EntryView, FreezeView, Movement, PostingView, Report, StatementView,
+    WHOLE_STATEMENT_MAX,
+};

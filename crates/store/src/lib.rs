@@ -13,6 +13,7 @@ pub mod market;
 pub mod migrate;
 pub mod partitions;
 pub mod server_settings;
+mod snapshot;
 pub mod tx;
 pub mod wallet;
 

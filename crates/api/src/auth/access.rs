@@ -38,6 +38,7 @@ use Role::{Admin, Auditor, Compliance, Finance, Player, Support, Trader};
 const READS_ACCOUNTS: Access = Roles(&[Player, Support, Finance, Compliance, Auditor, Admin]);
 const READS_BETS: Access = Roles(&[Player, Trader, Support, Finance, Compliance, Auditor, Admin]);
 const MOVES_MONEY: Access = Roles(&[Finance, Admin]);
+const READS_REPORTS: Access = Roles(&[Finance, Auditor, Admin]);
 const FREEZES: Access = Roles(&[Support, Compliance, Admin]);
 const RUNS_MARKETS: Access = Roles(&[Trader, Admin]);
 
@@ -89,6 +90,9 @@ pub const ROUTES: &[RouteRule] = &[
     reads("/v1/accounts", Roles(&[Player])),
     reads("/v1/accounts/{account_id}", READS_ACCOUNTS),
     lists("/v1/accounts/{account_id}/entries", READS_ACCOUNTS),
+    reads("/v1/accounts/{account_id}/balance", READS_ACCOUNTS),
+    lists("/v1/accounts/{account_id}/statement", READS_ACCOUNTS),
+    reads("/v1/accounts/{account_id}/statement.csv", READS_ACCOUNTS),
     writes("/v1/accounts/{account_id}/credits", MOVES_MONEY, &[], CREDIT),
     writes("/v1/accounts/{account_id}/debits", MOVES_MONEY, &[], DEBIT),
     writes("/v1/accounts/{account_id}/adjustments", MOVES_MONEY, &[], DEBIT),
@@ -106,6 +110,8 @@ pub const ROUTES: &[RouteRule] = &[
     writes("/v1/markets/{market_id}/resume", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
     writes("/v1/markets/{market_id}/close", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
     writes("/v1/markets/{market_id}/settle", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    reads("/v1/reports/trial-balance", READS_REPORTS),
+    reads("/v1/reports/segregation", READS_REPORTS),
     reads("/health/live", Public),
     reads("/health/ready", Public),
     reads("/metrics", Public),

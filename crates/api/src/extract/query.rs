@@ -3,8 +3,10 @@
 use crate::cursor;
 use crate::problem::{FieldError, INVALID_QUERY, Problem};
 use axum::extract::{FromRequestParts, Query};
+use chrono::{DateTime, Datelike, Utc};
 use http::request::Parts;
 use overround_app::Page;
+use overround_domain::time::Timestamp;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -75,6 +77,20 @@ pub struct VersionText(pub i64);
 impl<'de> Deserialize<'de> for VersionText {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         bounded(d, 1, crate::wire::input::INTEGER_MAX).map(Self)
+    }
+}
+
+/// An instant in a query: RFC 3339 with whole milliseconds or less, in any of its zones.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeText(pub Timestamp);
+
+impl<'de> Deserialize<'de> for TimeText {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        let at = DateTime::parse_from_rfc3339(&text).ok().map(|at| at.with_timezone(&Utc));
+        let at = at.filter(|at| (1..=9999).contains(&at.year()));
+        at.map(|at| Self(at.into()))
+            .ok_or_else(|| D::Error::custom("an instant is wanted, such as 2026-11-23T18:04:05.123Z"))
     }
 }
 

@@ -7,6 +7,8 @@ mod events;
 mod freezes;
 mod health;
 mod markets;
+mod reports;
+mod statements;
 
 use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;
@@ -22,6 +24,9 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::debit_account))
         .routes(routes!(accounts::adjust_account))
         .routes(routes!(accounts::reverse_posting))
+        .routes(routes!(statements::get_balance))
+        .routes(routes!(statements::get_statement))
+        .routes(routes!(statements::export_statement))
         .routes(routes!(freezes::freeze_account))
         .routes(routes!(freezes::unfreeze_account))
         .routes(routes!(bets::place_bet, bets::list_bets))
@@ -34,6 +39,8 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(markets::resume_market))
         .routes(routes!(markets::close_market))
         .routes(routes!(markets::settle_market))
+        .routes(routes!(reports::trial_balance))
+        .routes(routes!(reports::segregation))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))

@@ -9,7 +9,9 @@ pub mod health;
 pub mod input;
 pub mod markets;
 pub mod names;
+pub mod reports;
 pub mod schema;
+pub mod statements;
 
 use overround_domain::odds::Price;
 use overround_domain::time::Timestamp;

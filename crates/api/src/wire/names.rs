@@ -40,6 +40,11 @@ names! {
         Active = "ACTIVE", DebitFrozen = "DEBIT_FROZEN", CreditFrozen = "CREDIT_FROZEN", Frozen = "FROZEN",
         Closed = "CLOSED",
     }
+    /// What an account is for.
+    AccountKind is wallet::AccountKind {
+        Player = "PLAYER", Hold = "HOLD", House = "HOUSE", PspClearing = "PSP_CLEARING", Fees = "FEES",
+        Bonus = "BONUS", Debt = "DEBT",
+    }
     /// Which way of an account is stopped: what takes money, what pays it in, or both.
     Freeze is wallet::Freeze { Debit = "DEBIT", Credit = "CREDIT", Both = "BOTH" }
     /// The kind of movement an entry is.

@@ -7,16 +7,22 @@ mod freeze;
 mod move_money;
 mod open_account;
 mod read;
+mod report;
 mod reverse_posting;
+mod statement;
 
 pub(crate) use act::{Act, ByHand, Done};
 pub(crate) use directory::{Directory, Player};
 pub(crate) use open_account::key_mismatch;
+pub use report::Report;
+pub use statement::{AsOf, WHOLE_STATEMENT_MAX};
 
+use crate::Listed;
 use overround_domain::ids::{AccountId, EntryId, PostingId, UserId};
 use overround_domain::money::{Cents, Currency};
 use overround_domain::time::Timestamp;
 use overround_domain::wallet::{AccountStatus, EntryType, RefType};
+use overround_store::wallet::statements::Totals;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -111,4 +117,36 @@ pub struct EntryView {
     pub ref_id: Uuid,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// What an account's balance was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BalanceView {
+    /// The account.
+    pub account_id: AccountId,
+    /// Its currency.
+    pub currency: Currency,
+    /// The balance.
+    pub balance: Cents,
+    /// After all entries up to and with this instant.
+    pub at: Timestamp,
+    /// After this entry, if one was asked for.
+    pub entry_id: Option<EntryId>,
+}
+
+/// A period's entries, or a part of them, and what the whole period came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatementView {
+    /// The account.
+    pub account_id: AccountId,
+    /// Its currency.
+    pub currency: Currency,
+    /// The period's first instant.
+    pub from: Timestamp,
+    /// The first instant after it.
+    pub to: Timestamp,
+    /// What the whole period came to.
+    pub totals: Totals,
+    /// The entries, oldest first.
+    pub entries: Listed<EntryView>,
 }

@@ -5,6 +5,7 @@ mod book;
 mod cell;
 mod movements;
 mod posting;
+mod segregation;
 
 pub use account::{Account, AccountKind, AccountStatus, Freeze};
 pub use book::{Book, BookError, Booked};
@@ -14,6 +15,7 @@ pub use movements::{
     withdrawal_posting,
 };
 pub use posting::{Entry, EntryType, Posting, PostingError, RefType};
+pub use segregation::Segregation;
 
 #[cfg(test)]
 mod tests;

@@ -61,8 +61,13 @@ pub async fn append(tx: &mut Tx, rows: &[EntryRow]) -> Result<(), Error> {
     Ok(())
 }
 
+/// What [`Read`] reads.
+pub(super) const COLUMNS: &str = "id, cell, account_id, posting_id, account_seq, amount_cents, currency, balance_after, \
+     type, ref_type, ref_id, created_at";
+
+/// A row as it is stored.
 #[derive(FromRow)]
-struct Read {
+pub(super) struct Read {
     id: Uuid,
     cell: i16,
     account_id: Uuid,

@@ -6,4 +6,6 @@ pub mod entries;
 pub mod freezes;
 pub mod house;
 pub mod idempotency;
+pub mod reports;
 pub mod reversals;
+pub mod statements;
