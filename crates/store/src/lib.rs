@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod betting;
+mod cells;
 mod connect;
 pub mod doctor;
 mod error;

@@ -54,6 +54,20 @@ impl Store {
         Self { pool }
     }
 
+    /// A store of the same database over one connection of its own, which it makes when it first needs it. Who
+    /// runs one transaction after another keeps to one: what its session has cached (plans, the catalogue, the
+    /// pages of shared memory it has mapped) is then used by the next one, and no read holds it up.
+    #[must_use]
+    pub fn over_one_connection(&self) -> Self {
+        let options = self.pool.options().clone().max_connections(1);
+        Self { pool: options.connect_lazy_with(self.pool.connect_options().as_ref().clone()) }
+    }
+
+    /// Closes its connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
     /// The pool, for single reads outside any transaction. Each has a snapshot of its own, and nothing
     /// that runs beside it makes it fail: its sessions read only, at REPEATABLE READ.
     pub const fn read(&self) -> &PgPool {

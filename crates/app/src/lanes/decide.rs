@@ -16,7 +16,7 @@ use overround_domain::events::{DomainEvent, EventType};
 use overround_domain::ids::{AccountId, DomainEventId, EntryId, LegId, MarketId, PostingId};
 use overround_domain::markets::Snapshot;
 use overround_domain::time::Timestamp;
-use overround_domain::wallet::{Account, AccountKind, BetAccounts, BookError, Cell, Posting, hold_posting};
+use overround_domain::wallet::{Account, AccountKind, BookError, Cell, Posting, hold_posting};
 use overround_store::Error;
 use overround_store::betting::bets::NewBet;
 use overround_store::betting::legs::NewLeg;
@@ -65,7 +65,7 @@ impl Decider<'_> {
     ///
     /// # Errors
     /// Only when the stored rows contradict each other.
-    pub(super) fn decide(mut self, commands: &[Command]) -> Result<(Vec<Outcome>, Writes), Error> {
+    pub(super) fn decide(mut self, commands: &[Arc<Command>]) -> Result<(Vec<Outcome>, Writes), Error> {
         let mut outcomes = Vec::with_capacity(commands.len());
         for command in commands {
             outcomes.push(self.decide_one(command)?);
@@ -136,7 +136,7 @@ impl Decider<'_> {
             Ok(bet) => bet,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let accounts = self.bet_accounts(&command.player)?;
+        let accounts = command.player.accounts();
         let posting =
             hold_posting(self.posting_id(), &accounts, command.bet_id, bet.stake).map_err(impossible)?;
         if let Err(error) = self.post(&command.player, &posting) {
@@ -261,22 +261,12 @@ impl Decider<'_> {
         self.loaded.book.get(&id).cloned().ok_or_else(|| missing(id, "the account of a command is not there"))
     }
 
-    fn house_account(&self, player: &Player, kind: AccountKind) -> Result<AccountId, Error> {
+    pub(super) fn house_account(&self, player: &Player, kind: AccountKind) -> Result<AccountId, Error> {
         self.loaded
             .book
             .find(player.cell, kind, player.currency)
             .map(|account| account.id)
             .ok_or_else(|| missing(player.account_id, "its cell lacks one of the house's accounts"))
-    }
-
-    pub(super) fn bet_accounts(&self, player: &Player) -> Result<BetAccounts, Error> {
-        let hold = self.loaded.holds.get(&player.account_id).copied();
-        Ok(BetAccounts {
-            player: player.account_id,
-            hold: hold.ok_or_else(|| missing(player.account_id, "it has no hold account"))?,
-            house: self.house_account(player, AccountKind::House)?,
-            currency: player.currency,
-        })
     }
 }
 

@@ -5,12 +5,13 @@ use crate::wallet::{Act, ByHand, Player};
 use overround_domain::betting::{Fence, RecentBet};
 use overround_domain::ids::{AccountId, BetId, MarketId, PostingId};
 use overround_domain::time::Timestamp;
-use overround_domain::wallet::{AccountKind, Book, Cell};
+use overround_domain::wallet::{Book, Cell};
 use overround_store::betting::bets::{self, BetKey, BetRow};
 use overround_store::betting::legs::{self, LegRow};
 use overround_store::wallet::idempotency::{self, Claim};
 use overround_store::{Error, Tx, market, wallet};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The state that a batch is decided over.
 pub(super) struct Loaded {
@@ -18,8 +19,6 @@ pub(super) struct Loaded {
     pub first: BTreeSet<(AccountId, String)>,
     /// The accounts.
     pub book: Book,
-    /// The hold account of each player's account.
-    pub holds: BTreeMap<AccountId, AccountId>,
     /// The bets of each player's last seconds.
     pub recent: BTreeMap<AccountId, Vec<RecentBet>>,
     /// The fences of the markets that bets are on.
@@ -39,26 +38,40 @@ pub(super) struct LoadedBet {
 }
 
 /// Loads what the commands touch. The keys are claimed first, and never looked up.
-pub(super) async fn load(tx: &mut Tx, commands: &[Command], now: Timestamp) -> Result<Loaded, Error> {
-    let claims: Vec<Claim> = commands.iter().filter_map(claim_of).collect();
+pub(super) async fn load(tx: &mut Tx, commands: &[Arc<Command>], now: Timestamp) -> Result<Loaded, Error> {
+    let claims: Vec<Claim> = commands.iter().filter_map(|command| claim_of(command)).collect();
     let first =
         if claims.is_empty() { BTreeSet::new() } else { idempotency::claim(tx, &claims, now).await? };
     let fences = market::fences::lock_shared(tx, &wanted_fences(commands)).await?;
-    let players: BTreeSet<AccountId> = commands.iter().map(|command| command.player().account_id).collect();
     let cells: BTreeSet<Cell> = commands.iter().map(|command| command.player().cell).collect();
-    let (players, cells): (Vec<_>, Vec<_>) = (players.into_iter().collect(), cells.into_iter().collect());
-    let accounts = wallet::accounts::load(tx, &players, &cells).await?;
-    let holds = accounts
-        .iter()
-        .filter(|loaded| loaded.account.kind == AccountKind::Hold)
-        .filter_map(|loaded| Some((loaded.account.owner_account_id?, loaded.account.id)))
-        .collect();
+    let cells: Vec<Cell> = cells.into_iter().collect();
+    let accounts = load_accounts(tx, commands, &cells).await?;
     let recent = accounts.iter().map(|loaded| (loaded.account.id, loaded.recent_bets.clone())).collect();
     let book = Book::new(accounts.into_iter().map(|loaded| loaded.account));
     let reversed = wallet::reversals::among(tx, &to_reverse(commands), &cells).await?;
     let freezes = wallet::freezes::versions(tx, &to_freeze(commands), &cells).await?;
     let bets = load_bets(tx, commands, &cells).await?;
-    Ok(Loaded { first, book, holds, recent, fences, reversed, freezes, bets })
+    Ok(Loaded { first, book, recent, fences, reversed, freezes, bets })
+}
+
+/// The players' accounts with their holds. The house's are read where the house is a side of something: a
+/// bet is between a player's own, and what is read for nothing may be undone for nothing.
+async fn load_accounts(
+    tx: &mut Tx,
+    commands: &[Arc<Command>],
+    cells: &[Cell],
+) -> Result<Vec<wallet::accounts::Loaded>, Error> {
+    let players: BTreeSet<AccountId> = commands
+        .iter()
+        .map(|command| command.player())
+        .flat_map(|player| [player.account_id, player.hold_id])
+        .collect();
+    let house: Vec<Cell> = commands
+        .iter()
+        .filter(|command| !matches!(***command, Command::Place(_)))
+        .map(|command| command.player().cell)
+        .collect();
+    wallet::accounts::load(tx, &players.into_iter().collect::<Vec<_>>(), cells, &house).await
 }
 
 fn claim_of(command: &Command) -> Option<Claim> {
@@ -72,10 +85,10 @@ fn claim_of(command: &Command) -> Option<Claim> {
     })
 }
 
-fn wanted_fences(commands: &[Command]) -> Vec<(MarketId, Cell)> {
+fn wanted_fences(commands: &[Arc<Command>]) -> Vec<(MarketId, Cell)> {
     let wanted: BTreeSet<(MarketId, Cell)> = commands
         .iter()
-        .filter_map(|command| match command {
+        .filter_map(|command| match &**command {
             Command::Place(place) => Some(place),
             Command::Move(_) | Command::Settle(_) => None,
         })
@@ -84,14 +97,14 @@ fn wanted_fences(commands: &[Command]) -> Vec<(MarketId, Cell)> {
     wanted.into_iter().collect()
 }
 
-fn acts_by_hand(commands: &[Command]) -> impl Iterator<Item = (&Player, &ByHand)> {
-    commands.iter().filter_map(|command| match command {
+fn acts_by_hand(commands: &[Arc<Command>]) -> impl Iterator<Item = (&Player, &ByHand)> {
+    commands.iter().filter_map(|command| match &**command {
         Command::Move(by_hand) => Some((&by_hand.player, &by_hand.act)),
         Command::Place(_) | Command::Settle(_) => None,
     })
 }
 
-fn to_reverse(commands: &[Command]) -> Vec<PostingId> {
+fn to_reverse(commands: &[Arc<Command>]) -> Vec<PostingId> {
     acts_by_hand(commands)
         .filter_map(|(_, act)| match act {
             ByHand::Post(Act::Reverse { posting_id, .. }) => Some(*posting_id),
@@ -100,7 +113,7 @@ fn to_reverse(commands: &[Command]) -> Vec<PostingId> {
         .collect()
 }
 
-fn to_freeze(commands: &[Command]) -> Vec<AccountId> {
+fn to_freeze(commands: &[Arc<Command>]) -> Vec<AccountId> {
     acts_by_hand(commands)
         .filter_map(|(player, act)| match act {
             ByHand::Freeze { .. } => Some(player.account_id),
@@ -111,12 +124,12 @@ fn to_freeze(commands: &[Command]) -> Vec<AccountId> {
 
 async fn load_bets(
     tx: &mut Tx,
-    commands: &[Command],
+    commands: &[Arc<Command>],
     cells: &[Cell],
 ) -> Result<BTreeMap<BetId, LoadedBet>, Error> {
     let keys: BTreeSet<BetKey> = commands
         .iter()
-        .filter_map(|command| match command {
+        .filter_map(|command| match &**command {
             Command::Settle(settle) => Some(BetKey {
                 account_id: settle.player.account_id,
                 created_at: settle.bet_id.created_at()?,

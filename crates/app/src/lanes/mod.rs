@@ -29,7 +29,7 @@ use tokio::time::{Instant, timeout_at};
 
 /// A command that waits in a lane.
 struct Job {
-    command: Command,
+    command: Arc<Command>,
     deadline: Instant,
     reply: oneshot::Sender<Result<Reply, Error>>,
 }
@@ -43,12 +43,11 @@ pub(crate) struct Lanes {
 impl Lanes {
     /// Starts the lanes.
     pub(crate) fn start(store: &Store, live: &Live, clock: &Clock, settings: &Settings) -> Self {
-        let runner = Runner::new(store.clone(), live.clone(), clock.clone(), settings.rules.clone());
-        let runner = Arc::new(runner);
         let queues: Vec<_> =
             (0..settings.lanes.max(1)).map(|_| Arc::new(Queue::new(settings.queue_depth))).collect();
         let lane = |queue: &Arc<Queue<Job>>| {
-            tokio::spawn(work(Arc::clone(&runner), Arc::clone(queue), settings.batch_max))
+            let runner = Runner::new(store.clone(), live.clone(), clock.clone(), settings.rules.clone());
+            tokio::spawn(work(Arc::new(runner), Arc::clone(queue), settings.batch_max))
         };
         let tasks = Mutex::new(queues.iter().map(lane).collect());
         Self { queues, tasks }
@@ -67,7 +66,7 @@ impl Lanes {
         let queue = self.queues.get(place).ok_or_else(unavailable)?;
         let (reply, outcome) = oneshot::channel();
         let (account, waits) = (command.player().account_id, matches!(command, Command::Settle(_)));
-        let job = Job { command, deadline, reply };
+        let job = Job { command: Arc::new(command), deadline, reply };
         metrics::gauge!("overround_lane_queued").increment(1);
         let queued = if waits {
             matches!(timeout_at(deadline, queue.push_waiting(account, job)).await, Ok(Ok(())))
@@ -125,4 +124,5 @@ async fn work(runner: Arc<Runner>, queue: Arc<Queue<Job>>, batch_max: usize) {
             tracing::error!(%error, "a lane's batch ended by a panic");
         }
     }
+    runner.close().await;
 }

@@ -19,7 +19,10 @@ use tokio::time::{Duration, Instant};
 
 /// What a lane works with.
 pub(super) struct Runner {
+    /// For what is not the lane's own transactions.
     store: Store,
+    /// The lane's own connection.
+    own: Store,
     live: Live,
     clock: Clock,
     rules: Arc<Rules>,
@@ -27,7 +30,12 @@ pub(super) struct Runner {
 
 impl Runner {
     pub(super) fn new(store: Store, live: Live, clock: Clock, rules: Rules) -> Self {
-        Self { store, live, clock, rules: Arc::new(rules) }
+        Self { own: store.over_one_connection(), store, live, clock, rules: Arc::new(rules) }
+    }
+
+    /// Closes the lane's connection.
+    pub(super) async fn close(&self) {
+        self.own.close().await;
     }
 
     /// Carries out a batch and answers each of its jobs.
@@ -42,7 +50,8 @@ impl Runner {
             if now.is_empty() {
                 continue;
             }
-            let commands: Arc<Vec<Command>> = Arc::new(now.iter().map(|job| job.command.clone()).collect());
+            let commands: Arc<Vec<Arc<Command>>> =
+                Arc::new(now.iter().map(|job| Arc::clone(&job.command)).collect());
             match self.transact(Arc::clone(&commands), Arc::clone(&snapshots)).await {
                 Ok(outcomes) => self.reply(now, outcomes).await,
                 Err(error) if now.len() > 1 && splits(&error) => {
@@ -59,13 +68,13 @@ impl Runner {
     /// One SERIALIZABLE transaction: load, decide, write.
     async fn transact(
         &self,
-        commands: Arc<Vec<Command>>,
+        commands: Arc<Vec<Arc<Command>>>,
         snapshots: Arc<BTreeMap<MarketId, OnSale>>,
     ) -> Result<Vec<Outcome>, overround_store::Error> {
         let (clock, rules) = (self.clock.clone(), Arc::clone(&self.rules));
         let began = Instant::now();
         let outcomes = self
-            .store
+            .own
             .run("lane", Isolation::Serializable, move |tx| {
                 let (commands, snapshots) = (Arc::clone(&commands), Arc::clone(&snapshots));
                 let (clock, rules) = (clock.clone(), Arc::clone(&rules));
@@ -96,7 +105,7 @@ impl Runner {
     async fn read_cache(&self, jobs: Vec<Job>) -> (Vec<Job>, Arc<BTreeMap<MarketId, OnSale>>) {
         let wanted: BTreeSet<MarketId> = jobs
             .iter()
-            .filter_map(|job| match &job.command {
+            .filter_map(|job| match &*job.command {
                 Command::Place(place) => Some(place),
                 Command::Move(_) | Command::Settle(_) => None,
             })
@@ -116,7 +125,7 @@ impl Runner {
             }
             Err(error) => {
                 let (bets, others): (Vec<Job>, Vec<Job>) =
-                    jobs.into_iter().partition(|job| matches!(job.command, Command::Place(_)));
+                    jobs.into_iter().partition(|job| matches!(*job.command, Command::Place(_)));
                 fail(bets, Error::from(error));
                 (others, Arc::default())
             }

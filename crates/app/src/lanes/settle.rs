@@ -6,7 +6,7 @@ use super::load::LoadedBet;
 use overround_domain::betting::{BetSettlement, BetStatus, settle_bet};
 use overround_domain::events::EventType;
 use overround_domain::ids::SettlementId;
-use overround_domain::wallet::settlement_posting;
+use overround_domain::wallet::{AccountKind, settlement_posting};
 use overround_store::Error;
 use overround_store::betting::bets::{BetRow, SettledBet};
 use overround_store::betting::settlements::NewSettlement;
@@ -45,8 +45,9 @@ impl Decider<'_> {
 
     fn pay(&mut self, command: &Settle, bet: BetRow, settlement: BetSettlement) -> Result<(), Error> {
         let id = SettlementId::from_uuid(self.clock.id());
-        let accounts = self.bet_accounts(&command.player)?;
-        let posting = settlement_posting(self.posting_id(), &accounts, id, bet.stake, settlement.returned)
+        let (accounts, returned) = (command.player.accounts(), settlement.returned);
+        let house = self.house_account(&command.player, AccountKind::House)?;
+        let posting = settlement_posting(self.posting_id(), &accounts, house, id, bet.stake, returned)
             .map_err(impossible)?;
         self.post(&command.player, &posting).map_err(impossible)?;
         let (generation, version) = (bet.settlement_generation + 1, bet.version + 1);

@@ -1,9 +1,10 @@
-//! What never changes about accounts, kept in memory: owner, cell, currency.
+//! What never changes about accounts, kept in memory: owner, cell, currency, hold account.
 
 use crate::{App, Error};
 use overround_domain::ids::{AccountId, UserId};
 use overround_domain::money::Currency;
-use overround_domain::wallet::Cell;
+use overround_domain::wallet::{Cell, PlayerAccounts};
+use overround_store::wallet::accounts::{self, Fixed};
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
@@ -15,12 +16,21 @@ const REMEMBERED_MAX: usize = 200_000;
 pub(crate) struct Player {
     /// The account.
     pub account_id: AccountId,
+    /// Where its open bets' stakes are held.
+    pub hold_id: AccountId,
     /// The cell that all its rows are in.
     pub cell: Cell,
     /// Whose it is.
     pub user_id: UserId,
     /// Its currency.
     pub currency: Currency,
+}
+
+impl Player {
+    /// The accounts that a bet of the player moves money between.
+    pub(crate) const fn accounts(&self) -> PlayerAccounts {
+        PlayerAccounts { player: self.account_id, hold: self.hold_id, currency: self.currency }
+    }
 }
 
 /// The accounts seen so far.
@@ -49,9 +59,10 @@ impl App {
         if let Some(player) = self.directory().get(id) {
             return Ok(player);
         }
-        let found = overround_store::wallet::accounts::find_player(self.store().read(), id).await?;
-        let (account, user_id) = found.ok_or_else(|| Error::not_found("account", id))?;
-        let player = Player { account_id: id, cell: account.cell, user_id, currency: account.currency };
+        let found = accounts::find_player(self.store().read(), id).await?;
+        let Fixed { cell, currency, user_id, hold_id } =
+            found.ok_or_else(|| Error::not_found("account", id))?;
+        let player = Player { account_id: id, hold_id, cell, user_id, currency };
         self.directory().remember(player);
         Ok(player)
     }

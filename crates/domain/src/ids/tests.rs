@@ -13,6 +13,9 @@ proptest! {
         let id = MarketId::from_uuid(Uuid::from_u128(bits));
         let text = id.to_string();
         prop_assert_eq!(text.len(), "mkt_".len() + 22);
+        // bs58 spells each leading zero byte as one digit, not the number with as many digits as it takes.
+        let digits = bs58::encode(bits.to_be_bytes()).into_string();
+        prop_assert_eq!(text.trim_start_matches("mkt_").trim_start_matches('1'), digits.trim_start_matches('1'));
         prop_assert_eq!(text.parse(), Ok(id));
     }
 

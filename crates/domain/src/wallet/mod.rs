@@ -11,7 +11,7 @@ pub use account::{Account, AccountKind, AccountStatus, Freeze};
 pub use book::{Book, BookError, Booked};
 pub use cell::{CELLS_MAX, Cell};
 pub use movements::{
-    BetAccounts, adjustment_posting, deposit_posting, hold_posting, reversal_posting, settlement_posting,
+    PlayerAccounts, adjustment_posting, deposit_posting, hold_posting, reversal_posting, settlement_posting,
     withdrawal_posting,
 };
 pub use posting::{Entry, EntryType, Posting, PostingError, RefType};

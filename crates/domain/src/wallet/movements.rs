@@ -4,16 +4,14 @@ use super::{Entry, EntryType, Posting, PostingError, RefType};
 use crate::ids::{AccountId, BetId, PostingId, SettlementId};
 use crate::money::{Cents, Currency};
 
-/// The accounts that a bet moves money between; all in one cell.
+/// The player's accounts that a bet moves money between; both in one cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BetAccounts {
+pub struct PlayerAccounts {
     /// The player's cash.
     pub player: AccountId,
     /// The player's held stakes.
     pub hold: AccountId,
-    /// The house's account of the cell.
-    pub house: AccountId,
-    /// The currency of all three.
+    /// The currency of both.
     pub currency: Currency,
 }
 
@@ -23,7 +21,7 @@ pub struct BetAccounts {
 /// When the stake is not above zero.
 pub fn hold_posting(
     id: PostingId,
-    accounts: &BetAccounts,
+    accounts: &PlayerAccounts,
     bet: BetId,
     stake: Cents,
 ) -> Result<Posting, PostingError> {
@@ -36,13 +34,14 @@ pub fn hold_posting(
 
 /// Pays a bet of `stake` that returns `returned`. The player gets the smaller of the two from the hold
 /// (RELEASE); what the stake is above the return goes from the hold to the house, what the return is
-/// above the stake from the house to the player (DEBIT, CREDIT).
+/// above the stake from the house to the player (DEBIT, CREDIT). `house` is the house's account of the cell.
 ///
 /// # Errors
 /// When the stake is not above zero or the return below it.
 pub fn settlement_posting(
     id: PostingId,
-    accounts: &BetAccounts,
+    accounts: &PlayerAccounts,
+    house: AccountId,
     settlement: SettlementId,
     stake: Cents,
     returned: Cents,
@@ -51,7 +50,7 @@ pub fn settlement_posting(
     if returned < Cents::ZERO {
         return Err(PostingError::AmountOutOfRange { what: "a return", amount: returned });
     }
-    let BetAccounts { player, hold, house, currency } = *accounts;
+    let PlayerAccounts { player, hold, currency } = *accounts;
     let mut entries = Vec::with_capacity(4);
     let released = stake.min(returned);
     if released > Cents::ZERO {

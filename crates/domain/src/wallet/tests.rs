@@ -1,7 +1,7 @@
 mod book;
 mod postings;
 
-use super::{BetAccounts, CELLS_MAX, Cell, Posting};
+use super::{CELLS_MAX, Cell, PlayerAccounts, Posting};
 use crate::ids::{AccountId, UserId};
 use crate::money::Currency;
 use crate::test_support::{config, uuid};
@@ -11,8 +11,8 @@ fn account_id(n: u64) -> AccountId {
     AccountId::from_uuid(uuid(n))
 }
 
-fn accounts() -> BetAccounts {
-    BetAccounts { player: account_id(1), hold: account_id(2), house: account_id(3), currency: Currency::EUR }
+fn accounts() -> PlayerAccounts {
+    PlayerAccounts { player: account_id(1), hold: account_id(2), currency: Currency::EUR }
 }
 
 /// What a posting brings to an account, in minor units.

@@ -1,5 +1,6 @@
 //! `betting.bets`.
 
+use crate::cells::distinct;
 use crate::{Error, Tx, keyset};
 use chrono::{DateTime, Utc};
 use overround_domain::betting::{
@@ -138,7 +139,7 @@ pub async fn settle(tx: &mut Tx, settled: &[SettledBet]) -> Result<(), Error> {
                 $8::integer[], $9::bigint[], $10::timestamptz[]) \
               AS c (account_id, id, cell, created_at, status, result, returned_cents, generation, version, settled_at) \
          WHERE b.account_id = c.account_id AND b.created_at = c.created_at AND b.id = c.id AND b.cell = c.cell \
-           AND b.cell = any($3)",
+           AND b.cell = any($11)",
     )
     .bind(settled.iter().map(|done| done.bet.account_id.uuid()).collect::<Vec<_>>())
     .bind(settled.iter().map(|done| done.bet.id.uuid()).collect::<Vec<_>>())
@@ -150,6 +151,7 @@ pub async fn settle(tx: &mut Tx, settled: &[SettledBet]) -> Result<(), Error> {
     .bind(settled.iter().map(|done| done.generation).collect::<Vec<_>>())
     .bind(settled.iter().map(|done| done.version).collect::<Vec<_>>())
     .bind(settled.iter().map(|done| done.settled_at.to_datetime()).collect::<Vec<_>>())
+    .bind(distinct(settled.iter().map(|done| done.bet.cell)))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -249,12 +251,13 @@ pub async fn load(executor: impl PgExecutor<'_>, keys: &[BetKey]) -> Result<Vec<
     let rows = sqlx::query(select_bets!(
         "JOIN unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::smallint[]) AS k (account_id, created_at, id, cell) \
          ON b.account_id = k.account_id AND b.created_at = k.created_at AND b.id = k.id AND b.cell = k.cell \
-         WHERE b.cell = any($4)"
+         WHERE b.cell = any($5)"
     ))
     .bind(keys.iter().map(|key| key.account_id.uuid()).collect::<Vec<_>>())
     .bind(keys.iter().map(|key| key.created_at.to_datetime()).collect::<Vec<_>>())
     .bind(keys.iter().map(|key| key.id.uuid()).collect::<Vec<_>>())
     .bind(keys.iter().map(|key| key.cell.get()).collect::<Vec<_>>())
+    .bind(distinct(keys.iter().map(|key| key.cell)))
     .fetch_all(executor)
     .await?;
     bets_of(&rows)

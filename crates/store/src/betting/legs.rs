@@ -1,5 +1,6 @@
 //! `betting.bet_legs`.
 
+use crate::cells::distinct;
 use crate::{Error, Tx};
 use overround_domain::betting::{AcceptedLeg, Fraction, LegResult, VoidFactor};
 use overround_domain::ids::{AccountId, BetId, EventId, LegId, MarketId, OutcomeId};
@@ -76,7 +77,7 @@ pub async fn insert(tx: &mut Tx, legs: &[NewLeg]) -> Result<(), Error> {
     .bind(legs.iter().map(|new| term(new.leg.price.num())).collect::<Vec<_>>())
     .bind(legs.iter().map(|new| term(new.leg.price.den())).collect::<Vec<_>>())
     .bind(legs.iter().map(|new| new.leg.leg_type.as_str()).collect::<Vec<_>>())
-    .bind(legs.iter().map(|new| Json(new.leg.attrs.clone())).collect::<Vec<_>>())
+    .bind(legs.iter().map(|new| Json(&new.leg.attrs)).collect::<Vec<_>>())
     .bind(legs.iter().map(|new| new.leg.line.map(Line::quarters)).collect::<Vec<_>>())
     .bind(legs.iter().map(|new| new.leg.market_version).collect::<Vec<_>>())
     .bind(legs.iter().map(|new| new.leg.status_version).collect::<Vec<_>>())
@@ -111,7 +112,7 @@ pub async fn decide(tx: &mut Tx, decided: &[(BetId, i16, Cell, LegResult)]) -> R
          FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::boolean[], $5::smallint[], $6::smallint[], \
                 $7::integer[], $8::integer[], $9::text[]) \
               AS c (bet_id, position, cell, won, void_num, void_den, heat_num, heat_den, void_reason) \
-         WHERE l.bet_id = c.bet_id AND l.position = c.position AND l.cell = c.cell AND l.cell = any($3)",
+         WHERE l.bet_id = c.bet_id AND l.position = c.position AND l.cell = c.cell AND l.cell = any($10)",
     )
     .bind(decided.iter().map(|(bet, ..)| bet.uuid()).collect::<Vec<_>>())
     .bind(decided.iter().map(|(_, position, ..)| *position).collect::<Vec<_>>())
@@ -122,6 +123,7 @@ pub async fn decide(tx: &mut Tx, decided: &[(BetId, i16, Cell, LegResult)]) -> R
     .bind(decided.iter().map(|(.., result)| term(result.dead_heat.num())).collect::<Vec<_>>())
     .bind(decided.iter().map(|(.., result)| term(result.dead_heat.den())).collect::<Vec<_>>())
     .bind(decided.iter().map(|(.., result)| result.void_reason.clone()).collect::<Vec<_>>())
+    .bind(distinct(decided.iter().map(|(_, _, cell, _)| *cell)))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -275,15 +277,25 @@ pub async fn open_on_market(
 }
 
 /// Markets that have open legs on outcomes that are decided: the result is recorded, or the outcome
-/// was removed.
+/// was removed. The markets with open legs are found one after the other, each by one step down the index,
+/// and not by reading the legs: there may be millions of them.
 ///
 /// # Errors
 /// The database's.
 pub async fn markets_to_pay(executor: impl PgExecutor<'_>) -> Result<Vec<MarketId>, Error> {
     let rows: Vec<Uuid> = sqlx::query_scalar(
-        "SELECT DISTINCT l.market_id FROM betting.bet_legs l WHERE l.status = 'OPEN' AND ( \
-           EXISTS (SELECT 1 FROM market.results r WHERE r.market_id = l.market_id) \
-           OR EXISTS (SELECT 1 FROM market.outcomes o WHERE o.id = l.outcome_id AND o.status = 'REMOVED'))",
+        "WITH RECURSIVE with_open_legs (market_id) AS ( \
+           (SELECT market_id FROM betting.bet_legs WHERE status = 'OPEN' ORDER BY market_id LIMIT 1) \
+           UNION ALL \
+           SELECT (SELECT l.market_id FROM betting.bet_legs l \
+                   WHERE l.status = 'OPEN' AND l.market_id > w.market_id ORDER BY l.market_id LIMIT 1) \
+           FROM with_open_legs w WHERE w.market_id IS NOT NULL \
+         ) \
+         SELECT w.market_id FROM with_open_legs w WHERE w.market_id IS NOT NULL AND ( \
+           EXISTS (SELECT 1 FROM market.results r WHERE r.market_id = w.market_id) \
+           OR EXISTS (SELECT 1 FROM market.outcomes o \
+                      JOIN betting.bet_legs l ON l.market_id = o.market_id AND l.outcome_id = o.id AND l.status = 'OPEN' \
+                      WHERE o.market_id = w.market_id AND o.status = 'REMOVED'))",
     )
     .fetch_all(executor)
     .await?;

@@ -2,6 +2,7 @@
 
 use crate::{Error, Tx};
 use overround_domain::events::DomainEvent;
+use sqlx::types::Json;
 
 /// Appends events with one INSERT. A trigger stamps each with its transaction's id.
 ///
@@ -17,7 +18,7 @@ pub async fn append(tx: &mut Tx, events: &[DomainEvent]) -> Result<(), Error> {
     let aggregates: Vec<_> = events.iter().map(|event| event.event_type.aggregate_type()).collect();
     let aggregate_ids: Vec<_> = events.iter().map(|event| event.aggregate_id).collect();
     let versions: Vec<_> = events.iter().map(|event| event.aggregate_version).collect();
-    let payloads: Vec<_> = events.iter().map(|event| event.payload.clone()).collect();
+    let payloads: Vec<_> = events.iter().map(|event| Json(&event.payload)).collect();
     let traces: Vec<_> = events.iter().map(|event| event.trace_id.as_deref()).collect();
     let times: Vec<_> = events.iter().map(|event| event.created_at.to_datetime()).collect();
     sqlx::query(

@@ -2,6 +2,7 @@
 //! never by prices. A batch of bets holds the rows of its cells FOR SHARE, so a suspension waits for
 //! the bets in flight, and later bets see it.
 
+use crate::cells::distinct;
 use crate::{Error, Tx};
 use overround_domain::betting::Fence;
 use overround_domain::ids::MarketId;
@@ -88,13 +89,14 @@ pub async fn lock_shared(
         return Ok(BTreeMap::new());
     }
     let rows: Vec<Read> = sqlx::query_as(
-        "SELECT f.market_id, f.cell, f.status, f.status_version FROM market.fences f \
-         WHERE f.cell = any($2) AND f.market_id = any($1) \
-           AND (f.market_id, f.cell) IN (SELECT * FROM unnest($1::uuid[], $2::smallint[])) \
+        "SELECT f.market_id, f.cell, f.status, f.status_version \
+         FROM unnest($1::uuid[], $2::smallint[]) AS w (market_id, cell) \
+         JOIN market.fences f ON f.market_id = w.market_id AND f.cell = w.cell AND f.cell = any($3) \
          ORDER BY f.market_id, f.cell FOR SHARE OF f",
     )
     .bind(wanted.iter().map(|(market, _)| market.uuid()).collect::<Vec<_>>())
     .bind(wanted.iter().map(|(_, cell)| cell.get()).collect::<Vec<_>>())
+    .bind(distinct(wanted.iter().map(|(_, cell)| *cell)))
     .fetch_all(&mut **tx)
     .await?;
     rows.into_iter()

@@ -1,5 +1,6 @@
 //! `wallet.accounts`.
 
+use crate::cells::distinct;
 use crate::{Error, Tx};
 use overround_domain::betting::RecentBet;
 use overround_domain::ids::{AccountId, UserId};
@@ -71,26 +72,27 @@ fn loaded(row: &PgRow) -> Result<Loaded, Error> {
     Ok(Loaded { account, recent_bets })
 }
 
-/// The accounts that a batch of commands touches: the players' own, those they own (hold, debt...),
-/// and the house's of their cells.
+/// Accounts by their ids, which lie in `cells`, and the house's of `house_cells`. An account that does not
+/// exist is left out.
 ///
 /// # Errors
 /// The database's, or [`Error::Inconsistent`].
-pub async fn load(tx: &mut Tx, players: &[AccountId], cells: &[Cell]) -> Result<Vec<Loaded>, Error> {
-    let ids: Vec<Uuid> = players.iter().map(|id| id.uuid()).collect();
-    let cells: Vec<i16> = cells.iter().map(|cell| cell.get()).collect();
+pub async fn load(
+    tx: &mut Tx,
+    ids: &[AccountId],
+    cells: &[Cell],
+    house_cells: &[Cell],
+) -> Result<Vec<Loaded>, Error> {
     let rows = sqlx::query(
         "SELECT id, cell, user_id, owner_account_id, kind, currency, status, balance_cents, floor_cents, seq, \
                 recent_bets FROM wallet.accounts WHERE id = any($1) AND cell = any($2) \
          UNION ALL \
          SELECT id, cell, user_id, owner_account_id, kind, currency, status, balance_cents, floor_cents, seq, \
-                recent_bets FROM wallet.accounts WHERE owner_account_id = any($1) AND cell = any($2) \
-         UNION ALL \
-         SELECT id, cell, user_id, owner_account_id, kind, currency, status, balance_cents, floor_cents, seq, \
-                recent_bets FROM wallet.accounts WHERE user_id IS NULL AND cell = any($2)",
+                recent_bets FROM wallet.accounts WHERE user_id IS NULL AND cell = any($3)",
     )
-    .bind(ids)
-    .bind(cells)
+    .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+    .bind(distinct(cells.iter().copied()))
+    .bind(distinct(house_cells.iter().copied()))
     .fetch_all(&mut **tx)
     .await?;
     rows.iter().map(loaded).collect()
@@ -114,13 +116,14 @@ pub async fn update(tx: &mut Tx, changed: &[(Account, Option<Vec<RecentBet>>)]) 
                 recent_bets = coalesce(c.recent_bets::bigint[], a.recent_bets) \
          FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bigint[], $5::text[]) \
               AS c (id, cell, balance_cents, seq, recent_bets) \
-         WHERE a.id = c.id AND a.cell = c.cell AND a.cell = any($2)",
+         WHERE a.id = c.id AND a.cell = c.cell AND a.cell = any($6)",
     )
     .bind(changed.iter().map(|(account, _)| account.id.uuid()).collect::<Vec<_>>())
     .bind(changed.iter().map(|(account, _)| account.cell.get()).collect::<Vec<_>>())
     .bind(changed.iter().map(|(account, _)| account.balance.get()).collect::<Vec<_>>())
     .bind(changed.iter().map(|(account, _)| account.seq).collect::<Vec<_>>())
     .bind(changed.iter().map(|(_, bets)| bets.as_ref().map(recent)).collect::<Vec<_>>())
+    .bind(distinct(changed.iter().map(|(account, _)| account.cell)))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -178,34 +181,41 @@ async fn insert_missing(tx: &mut Tx, account: &Account, now: Timestamp) -> Resul
     Ok(inserted.rows_affected() == 1)
 }
 
-/// What never changes about an account.
+/// What never changes about a player's account.
 #[derive(Debug, Clone, Copy)]
 pub struct Fixed {
     /// Its cell.
     pub cell: Cell,
     /// Its currency.
     pub currency: Currency,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Its hold account.
+    pub hold_id: AccountId,
 }
 
-/// The fixed facts and the owner of a player's account.
+/// The fixed facts of a player's account.
 ///
 /// # Errors
 /// The database's, or [`Error::Inconsistent`].
-pub async fn find_player(
-    executor: impl PgExecutor<'_>,
-    id: AccountId,
-) -> Result<Option<(Fixed, UserId)>, Error> {
+pub async fn find_player(executor: impl PgExecutor<'_>, id: AccountId) -> Result<Option<Fixed>, Error> {
     // The cell is what is looked for, so this one read of the table names none.
-    let row: Option<(i16, String, Uuid)> = sqlx::query_as(
-        "SELECT cell, currency, user_id FROM wallet.accounts WHERE id = $1 AND kind = 'PLAYER'",
+    let row: Option<(i16, String, Uuid, Option<Uuid>)> = sqlx::query_as(
+        "SELECT p.cell, p.currency, p.user_id, h.id FROM wallet.accounts p \
+         LEFT JOIN wallet.accounts h ON h.owner_account_id = p.id AND h.kind = 'HOLD' AND h.cell = p.cell \
+         WHERE p.id = $1 AND p.kind = 'PLAYER'",
     )
     .bind(id.uuid())
     .fetch_optional(executor)
     .await?;
-    let Some((cell, currency, user)) = row else { return Ok(None) };
-    let cell = Cell::from_i16(cell).ok_or_else(|| Error::inconsistent(TABLE, "cell", id, cell))?;
-    let currency = currency.parse().map_err(|_| Error::inconsistent(TABLE, "currency", id, currency))?;
-    Ok(Some((Fixed { cell, currency }, UserId::from_uuid(user))))
+    let Some((cell, currency, user, hold)) = row else { return Ok(None) };
+    let hold = hold.ok_or_else(|| Error::inconsistent(TABLE, "id", id, "it has no hold account"))?;
+    Ok(Some(Fixed {
+        cell: Cell::from_i16(cell).ok_or_else(|| Error::inconsistent(TABLE, "cell", id, cell))?,
+        currency: currency.parse().map_err(|_| Error::inconsistent(TABLE, "currency", id, currency))?,
+        user_id: UserId::from_uuid(user),
+        hold_id: AccountId::from_uuid(hold),
+    }))
 }
 
 /// A player's account with what its hold account holds.

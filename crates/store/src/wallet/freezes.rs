@@ -1,5 +1,6 @@
 //! `wallet.freezes`: each freezing and unfreezing of an account, and the status that it left.
 
+use crate::cells::distinct;
 use crate::{Error, Tx};
 use overround_domain::ids::AccountId;
 use overround_domain::time::Timestamp;
@@ -82,11 +83,12 @@ pub async fn insert(tx: &mut Tx, rows: &[NewFreeze]) -> Result<(), Error> {
     sqlx::query(
         "UPDATE wallet.accounts a SET status = c.status \
          FROM unnest($1::uuid[], $2::smallint[], $3::text[]) AS c (id, cell, status) \
-         WHERE a.id = c.id AND a.cell = c.cell AND a.cell = any($2)",
+         WHERE a.id = c.id AND a.cell = c.cell AND a.cell = any($4)",
     )
     .bind(last.keys().map(|id| id.uuid()).collect::<Vec<_>>())
     .bind(last.values().map(|row| row.cell.get()).collect::<Vec<_>>())
     .bind(last.values().map(|row| row.status.as_str()).collect::<Vec<_>>())
+    .bind(distinct(last.values().map(|row| row.cell)))
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -1,5 +1,6 @@
 //! `wallet.idempotency`: one request, one effect, one answer; kept for ever.
 
+use crate::cells::distinct;
 use crate::{Error, Tx};
 use overround_domain::ids::{AccountId, BetId};
 use overround_domain::time::Timestamp;
@@ -77,12 +78,13 @@ pub async fn keep(tx: &mut Tx, answers: &[Answered]) -> Result<(), Error> {
         sqlx::query(
             "UPDATE wallet.idempotency i SET answer = c.answer, bet_id = NULL \
              FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::jsonb[]) AS c (account_id, key, cell, answer) \
-             WHERE i.account_id = c.account_id AND i.key = c.key AND i.cell = c.cell AND i.cell = any($3)",
+             WHERE i.account_id = c.account_id AND i.key = c.key AND i.cell = c.cell AND i.cell = any($5)",
         )
         .bind(accounts(&kept))
         .bind(keys(&kept))
         .bind(cells(&kept))
         .bind(kept.iter().filter_map(|answered| answered.answer.clone()).collect::<Vec<_>>())
+        .bind(distinct(kept.iter().map(|answered| answered.cell)))
         .execute(&mut **tx)
         .await?;
     }
@@ -90,11 +92,12 @@ pub async fn keep(tx: &mut Tx, answers: &[Answered]) -> Result<(), Error> {
         sqlx::query(
             "DELETE FROM wallet.idempotency i \
              USING unnest($1::uuid[], $2::text[], $3::smallint[]) AS c (account_id, key, cell) \
-             WHERE i.account_id = c.account_id AND i.key = c.key AND i.cell = c.cell AND i.cell = any($3)",
+             WHERE i.account_id = c.account_id AND i.key = c.key AND i.cell = c.cell AND i.cell = any($4)",
         )
         .bind(accounts(&released))
         .bind(keys(&released))
         .bind(cells(&released))
+        .bind(distinct(released.iter().map(|answered| answered.cell)))
         .execute(&mut **tx)
         .await?;
     }

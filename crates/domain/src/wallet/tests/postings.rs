@@ -72,14 +72,14 @@ proptest! {
         stake in 1..=i64::MAX,
         returned in prop_oneof![Just(0), 0..1_000_000_i64, 0..=i64::MAX],
     ) {
-        let (id, accounts) = (PostingId::from_uuid(uuid(9)), accounts());
+        let (id, accounts, house) = (PostingId::from_uuid(uuid(9)), accounts(), account_id(3));
         let hold = hold_posting(id, &accounts, BetId::from_uuid(uuid(5)), cents(stake)).unwrap();
         let settlement = SettlementId::from_uuid(uuid(6));
-        let paid = settlement_posting(id, &accounts, settlement, cents(stake), cents(returned)).unwrap();
+        let paid = settlement_posting(id, &accounts, house, settlement, cents(stake), cents(returned)).unwrap();
         let both = |account| i128::from(net(&hold, account)) + i128::from(net(&paid, account));
         prop_assert_eq!(both(accounts.hold), 0);
         prop_assert_eq!(both(accounts.player), i128::from(returned) - i128::from(stake));
-        prop_assert_eq!(both(accounts.house), i128::from(stake) - i128::from(returned));
+        prop_assert_eq!(both(house), i128::from(stake) - i128::from(returned));
     }
 }
 
@@ -89,6 +89,7 @@ fn settled(stake: i64, returned: i64) -> Vec<(EntryType, u64, i64)> {
     let posting = settlement_posting(
         PostingId::from_uuid(uuid(9)),
         &accounts(),
+        account_id(3),
         settlement,
         cents(stake),
         cents(returned),
@@ -145,11 +146,11 @@ fn amounts_of_nothing_and_less_are_refused() {
         let amount = cents(amount);
         let eur = Currency::EUR;
         assert!(hold_posting(id, &accounts, BetId::from_uuid(uuid(5)), amount).is_err());
-        assert!(settlement_posting(id, &accounts, settlement, amount, cents(1)).is_err());
+        assert!(settlement_posting(id, &accounts, account_id(3), settlement, amount, cents(1)).is_err());
         assert!(deposit_posting(id, account_id(1), account_id(4), eur, amount).is_err());
         assert!(withdrawal_posting(id, account_id(1), account_id(4), eur, amount).is_err());
     }
-    assert!(settlement_posting(id, &accounts, settlement, cents(1), cents(-1)).is_err());
+    assert!(settlement_posting(id, &accounts, account_id(3), settlement, cents(1), cents(-1)).is_err());
 }
 
 #[test]
