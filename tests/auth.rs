@@ -70,6 +70,9 @@ async fn every_route_admits_whom_it_should() {
     POST /v1/accounts/{account_id}/credits                          finance admin
     POST /v1/accounts/{account_id}/debits                           finance admin
     POST /v1/accounts/{account_id}/adjustments                      finance admin
+    POST /v1/accounts/{account_id}/transfers                        finance admin
+    POST /v1/accounts/{account_id}/wallets                          finance admin
+    GET  /v1/accounts/{account_id}/wallets                          player support finance compliance auditor admin
     POST /v1/accounts/{account_id}/postings/{posting_id}/reversals  finance admin
     POST /v1/accounts/{account_id}/freeze                           support compliance admin
     POST /v1/accounts/{account_id}/unfreeze                         support compliance admin

@@ -77,17 +77,17 @@ async fn a_clean_book_breaks_nothing() {
     assert_eq!(
         examined,
         [
-            ("L1", 17),
-            ("L2", 6),
-            ("L3", 4),
-            ("L4", 40),
+            ("L1", 18),
+            ("L2", 8),
+            ("L3", 6),
+            ("L4", 42),
             ("L5", 1),
-            ("B1", 13),
+            ("B1", 14),
             ("B2", 6),
             ("B3", 6),
             ("B4", 7),
             ("M1", 37),
-            ("E1", 27),
+            ("E1", 30),
         ]
     );
     assert!(findings.iter().all(|finding| !finding.statement.is_empty()));
@@ -142,7 +142,7 @@ async fn samples_are_few_however_much_is_broken() {
     .await;
     let findings = doctor::examine(&db.pool(Role::App).await).await.unwrap();
     let finding = findings.iter().find(|finding| finding.id == "L4").unwrap();
-    assert_eq!((finding.violations, finding.samples.len()), (40, 5));
+    assert_eq!((finding.violations, finding.samples.len()), (42, 5));
 }
 
 /// The running application, with one player.
@@ -208,6 +208,26 @@ impl House {
             for (key, status) in [("r", 201), ("r", 201), ("again", 409)] {
                 assert_eq!(finance.post(&path, &format!("{key}{number}"), &body).await.status, status);
             }
+        }
+    }
+
+    /// Opens a bonus beside the account and moves money there and back.
+    async fn wallets(&self) {
+        let finance = self.server.caller("finance", &[Caller::Finance]);
+        let path = format!("/v1/accounts/{}", self.account);
+        let bonus =
+            finance.post(&format!("{path}/wallets"), "w", &json!({"kind": "BONUS"})).await.expect(201);
+        let bonus = bonus["id"].as_str().unwrap();
+        let ways = [
+            (self.account.as_str(), bonus, 90, 201),
+            (bonus, &self.account, 40, 201),
+            (bonus, &self.account, 51, 422),
+        ];
+        for (number, (from, to, cents, status)) in ways.into_iter().enumerate() {
+            let body = json!({"to_account_id": to, "amount_cents": cents, "currency": "EUR", "reason": "for a test"});
+            let answer =
+                finance.post(&format!("/v1/accounts/{from}/transfers"), &format!("t{number}"), &body).await;
+            assert_eq!(answer.status, status);
         }
     }
 
@@ -316,6 +336,7 @@ async fn what_the_application_writes_breaks_nothing() {
     let house = House::new(&db).await;
     house.accounts_and_money().await;
     house.by_hand().await;
+    house.wallets().await;
     house.freezes().await;
     house.bets_and_trading().await;
     house.a_removed_runner().await;
@@ -332,7 +353,14 @@ async fn what_the_application_writes_breaks_nothing() {
     .unwrap();
     let rows: BTreeMap<&str, i64> = rows.iter().map(|(what, n)| (what.as_str(), *n)).collect();
     let told = ["account.opened", "wallet.credited", "wallet.debited", "bet.placed", "bet.settled"];
-    let by_hand = ["wallet.adjusted", "wallet.reversed", "account.frozen", "account.unfrozen"];
+    let by_hand = [
+        "wallet.adjusted",
+        "wallet.reversed",
+        "account.frozen",
+        "account.unfrozen",
+        "wallet.opened",
+        "wallet.transferred",
+    ];
     let told =
         told.into_iter().chain(by_hand).chain(["odds.updated", "market.settled"]).map(|name| (name, 0));
     let bets = [("WON", 3), ("LOST", 3), ("VOID", 1), ("PENDING", 3)];

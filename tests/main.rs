@@ -26,3 +26,4 @@ mod simulate;
 mod statements;
 mod tidy;
 mod up;
+mod wallets;

@@ -52,7 +52,7 @@ async fn the_reports_add_up_over_cells_and_currencies() {
         let [player, hold, player_funds, funds, surplus, house, rest] = sums;
         json!({"currency": currency, "player_cents": player, "hold_cents": hold, "bonus_cents": rest,
             "player_funds_cents": player_funds, "funds_cents": funds, "surplus_cents": surplus, "covered": covered,
-            "house_cents": house, "fees_cents": rest, "debt_cents": rest})
+            "house_cents": house, "fees_cents": rest, "free_bet_cents": rest, "debt_cents": rest})
     };
     let wanted = json!([
         line("EUR", [57_100, 400, 57_500, 60_000, 2500, 2500, 0], true),

@@ -40,6 +40,16 @@ pub const BREAKAGES: &[Breakage] = &[
          UPDATE wallet.accounts SET floor_cents = balance_cents + 1 WHERE id = t.id('bob')",
     ),
     (
+        "a debt that is more than repaid",
+        "L3",
+        1,
+        "ALTER TABLE wallet.accounts DROP CONSTRAINT accounts_debt_not_above_zero;
+         UPDATE wallet.accounts SET kind = 'FREE_BET' WHERE id = t.id('debt of ann');
+         UPDATE wallet.accounts SET kind = 'DEBT' WHERE id = t.id('bonus of ann');
+         UPDATE events.outbox SET payload = jsonb_build_object('kind',
+             CASE aggregate_id WHEN t.id('bonus of ann') THEN 'DEBT' ELSE 'FREE_BET' END) WHERE type = 'wallet.opened'",
+    ),
+    (
         "an account that counts an entry it does not have",
         "L4",
         1,
@@ -130,6 +140,7 @@ pub const BREAKAGES: &[Breakage] = &[
          SELECT account_id, 'again', cell, request_hash, bet_id, answer, created_at
          FROM wallet.idempotency WHERE key = 'key of withdrawal'",
     ),
+    ("a transfer without a key", "B1", 1, "DELETE FROM wallet.idempotency WHERE key = 'key of transfer'"),
     ("an adjustment without a key", "B1", 1, "DELETE FROM wallet.idempotency WHERE key = 'key of adjustment'"),
     (
         "a kept answer of another amount than was moved",
@@ -376,6 +387,13 @@ pub const BREAKAGES: &[Breakage] = &[
          WHERE type = 'wallet.credited' AND aggregate_id = t.id('ann')"#,
     ),
     ("a debit without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.debited'"),
+    ("a transfer without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.transferred'"),
+    (
+        "a wallet without its event",
+        "E1",
+        1,
+        "DELETE FROM events.outbox WHERE type = 'wallet.opened' AND aggregate_id = t.id('debt of ann')",
+    ),
     ("an adjustment without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.adjusted'"),
     (
         "an event of another adjustment",

@@ -210,6 +210,17 @@ SELECT t.by_hand('reversal', 'REVERSAL', 'adjustment', 'bob', 250, 'wallet.rever
 INSERT INTO wallet.reversals (posting_id, reversed_by, cell, reason, author, created_at)
 VALUES (t.id('adjustment'), t.id('reversal'), 3, 'it was right before', 'finance', t.at(14));
 
+SELECT t.open('bonus of ann', 'BONUS', 'user ann', 'ann');
+SELECT t.open('debt of ann', 'DEBT', 'user ann', 'ann');
+SELECT t.tell('wallet.opened', w.name, 'account', 0, jsonb_build_object('kind', w.kind), 14)
+FROM (VALUES ('bonus of ann', 'BONUS'), ('debt of ann', 'DEBT')) AS w (name, kind);
+SELECT t.post('transfer', 'TRANSFER', 'transfer', 15, 'ann', 'DEBIT', '-300', 'bonus of ann', 'CREDIT', '300');
+SELECT t.tell('wallet.transferred', 'ann', 'account', seq, jsonb_build_object('posting_id', t.id('transfer'), 'amount_cents', 300), 15)
+FROM wallet.accounts WHERE id = t.id('ann');
+INSERT INTO wallet.idempotency (account_id, key, cell, request_hash, answer, created_at)
+VALUES (t.id('ann'), 'key of transfer', 3, decode(repeat('bd', 32), 'hex'), jsonb_build_object('moved', jsonb_build_object(
+    'posting_id', t.wire('pst', t.id('transfer')), 'account_id', t.wire('acct', t.id('ann')), 'amount', -300)), t.at(15));
+
 INSERT INTO wallet.freezes (account_id, version, cell, act, way, status, reason, author, created_at) VALUES
     (t.id('bob'), 1, 3, 'FREEZE', 'BOTH', 'FROZEN', 'to be checked', 'support', t.at(15)),
     (t.id('bob'), 2, 3, 'UNFREEZE', 'CREDIT', 'DEBIT_FROZEN', 'checked in part', 'support', t.at(16));

@@ -50,7 +50,7 @@ codes! {
     NOT_FOUND 404 "There is no such thing, or it is not the caller's.";
     METHOD_NOT_ALLOWED 405 "The path exists and does not take this method.";
     REQUEST_TIMEOUT 408 "The body did not arrive in time.";
-    ACCOUNT_EXISTS 409 "The user has an account in this currency.";
+    ACCOUNT_EXISTS 409 "The user has an account in this currency, or the account a wallet of this kind.";
     ILLEGAL_TRANSITION 409 "The market's status does not allow this act.";
     VERSION_NOT_REACHED 409 "The market has not reached min_version.";
     BODY_TOO_LARGE 413 "The body is larger than the server takes.";

@@ -26,5 +26,5 @@ pub use settlement::Paid;
 pub use state::App;
 pub use wallet::{
     AccountView, AsOf, BalanceView, EntryView, FreezeView, Movement, PostingView, Report, StatementView,
-    WHOLE_STATEMENT_MAX,
+    WHOLE_STATEMENT_MAX, WalletView,
 };

@@ -23,6 +23,10 @@ stored_enum! {
         WalletAdjusted = "wallet.adjusted",
         /// An earlier posting of a player account was taken back.
         WalletReversed = "wallet.reversed",
+        /// A wallet was opened beside a player account.
+        WalletOpened = "wallet.opened",
+        /// Money went from one wallet of a player to another.
+        WalletTransferred = "wallet.transferred",
         /// A bet was accepted and its stake is held.
         BetPlaced = "bet.placed",
         /// A bet was settled, or settled anew by a later generation.
@@ -46,7 +50,9 @@ impl EventType {
             | Self::WalletCredited
             | Self::WalletDebited
             | Self::WalletAdjusted
-            | Self::WalletReversed => "account",
+            | Self::WalletReversed
+            | Self::WalletOpened
+            | Self::WalletTransferred => "account",
             // Apart from the account's money, whose versions are the numbers of its entries.
             Self::AccountFrozen | Self::AccountUnfrozen => "account_status",
             Self::BetPlaced | Self::BetSettled => "bet",

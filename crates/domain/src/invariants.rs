@@ -21,7 +21,7 @@ macro_rules! invariants {
 pub const INVARIANTS: &[Invariant] = invariants! {
     "L1": "a posting's entries sum to zero in each currency",
     "L2": "an account's balance is the sum of its entries",
-    "L3": "no player account is below its floor",
+    "L3": "no player account is below its floor, no debt above zero",
     "L4": "entries never change, and an account's account_seq has no gap",
     "L5": "the accounts of each cell together are zero in each currency",
     "B1": "one (account_id, key) has one effect and one answer",

@@ -14,9 +14,9 @@ CREATE TABLE wallet.accounts (
     cell             smallint NOT NULL CHECK (cell >= 0),
     -- Null on the house's own accounts.
     user_id          uuid,
-    -- The player account that a HOLD, BONUS or DEBT account belongs to; null on all others.
+    -- The player account that a HOLD, BONUS, FREE_BET or DEBT account belongs to; null on all others.
     owner_account_id uuid,
-    kind             text NOT NULL CHECK (kind IN ('PLAYER', 'HOLD', 'HOUSE', 'PSP_CLEARING', 'FEES', 'BONUS', 'DEBT')),
+    kind             text NOT NULL CHECK (kind IN ('PLAYER', 'HOLD', 'HOUSE', 'PSP_CLEARING', 'FEES', 'BONUS', 'FREE_BET', 'DEBT')),
     currency         text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     status           text NOT NULL DEFAULT 'ACTIVE' CHECK (status IN ('ACTIVE', 'DEBIT_FROZEN', 'CREDIT_FROZEN', 'FROZEN', 'CLOSED')),
     balance_cents    bigint NOT NULL DEFAULT 0,
@@ -29,8 +29,9 @@ CREATE TABLE wallet.accounts (
     created_at       timestamptz NOT NULL,
     CONSTRAINT accounts_pkey PRIMARY KEY (id, cell),
     CONSTRAINT accounts_balance_not_below_floor CHECK (floor_cents IS NULL OR balance_cents >= floor_cents),
-    CONSTRAINT accounts_player_has_user CHECK ((user_id IS NOT NULL) = (kind IN ('PLAYER', 'HOLD', 'BONUS', 'DEBT'))),
-    CONSTRAINT accounts_owned_has_owner CHECK ((owner_account_id IS NOT NULL) = (kind IN ('HOLD', 'BONUS', 'DEBT'))),
+    CONSTRAINT accounts_debt_not_above_zero CHECK (kind <> 'DEBT' OR balance_cents <= 0),
+    CONSTRAINT accounts_player_has_user CHECK ((user_id IS NOT NULL) = (kind IN ('PLAYER', 'HOLD', 'BONUS', 'FREE_BET', 'DEBT'))),
+    CONSTRAINT accounts_owned_has_owner CHECK ((owner_account_id IS NOT NULL) = (kind IN ('HOLD', 'BONUS', 'FREE_BET', 'DEBT'))),
     CONSTRAINT accounts_owner_fkey FOREIGN KEY (owner_account_id, cell) REFERENCES wallet.accounts (id, cell)
 -- Room for a new version of every row of a page: an update that moves to another page writes the indexes, and
 -- whoever has read those would be undone.

@@ -58,6 +58,16 @@ const REVERSAL: &[RefusalCode] = &[
     RefusalCode::AccountClosed,
     RefusalCode::AccountFrozen,
     RefusalCode::InsufficientFunds,
+    RefusalCode::AboveDebt,
+];
+/// Of what goes either way on any wallet.
+const BALANCING: &[RefusalCode] = &[
+    RefusalCode::IdempotencyMismatch,
+    RefusalCode::AccountClosed,
+    RefusalCode::AccountFrozen,
+    RefusalCode::CurrencyMismatch,
+    RefusalCode::InsufficientFunds,
+    RefusalCode::AboveDebt,
 ];
 const DEBIT: &[RefusalCode] = &[
     RefusalCode::IdempotencyMismatch,
@@ -95,7 +105,10 @@ pub const ROUTES: &[RouteRule] = &[
     reads("/v1/accounts/{account_id}/statement.csv", READS_ACCOUNTS),
     writes("/v1/accounts/{account_id}/credits", MOVES_MONEY, &[], CREDIT),
     writes("/v1/accounts/{account_id}/debits", MOVES_MONEY, &[], DEBIT),
-    writes("/v1/accounts/{account_id}/adjustments", MOVES_MONEY, &[], DEBIT),
+    writes("/v1/accounts/{account_id}/adjustments", MOVES_MONEY, &[], BALANCING),
+    writes("/v1/accounts/{account_id}/transfers", MOVES_MONEY, &[], BALANCING),
+    writes("/v1/accounts/{account_id}/wallets", MOVES_MONEY, &[ACCOUNT_EXISTS], OPENING),
+    reads("/v1/accounts/{account_id}/wallets", READS_ACCOUNTS),
     writes("/v1/accounts/{account_id}/postings/{posting_id}/reversals", MOVES_MONEY, &[], REVERSAL),
     writes("/v1/accounts/{account_id}/freeze", FREEZES, &[], FREEZING),
     writes("/v1/accounts/{account_id}/unfreeze", FREEZES, &[], FREEZING),

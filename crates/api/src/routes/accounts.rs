@@ -155,7 +155,8 @@ pub async fn debit_account(
 
 /// Adjusts a balance
 ///
-/// A correction by hand between the player and the house, up or down, never below the account's floor.
+/// A correction by hand between a wallet of the player and the house, up or down, never below the wallet's floor.
+/// So bonuses are granted and debts written off.
 #[utoipa::path(post, path = "/v1/accounts/{account_id}/adjustments", tag = "accounts",
     params(AccountPath), request_body = Adjust,
     responses((status = 201, description = "The posting.", body = Posting)))]

@@ -9,6 +9,7 @@ mod health;
 mod markets;
 mod reports;
 mod statements;
+mod wallets;
 
 use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;
@@ -24,6 +25,8 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::debit_account))
         .routes(routes!(accounts::adjust_account))
         .routes(routes!(accounts::reverse_posting))
+        .routes(routes!(wallets::transfer))
+        .routes(routes!(wallets::open_wallet, wallets::list_wallets))
         .routes(routes!(statements::get_balance))
         .routes(routes!(statements::get_statement))
         .routes(routes!(statements::export_statement))

@@ -107,10 +107,10 @@ pub struct Posting {
     /// The posting.
     #[schema(value_type = schema::PostingId)]
     pub posting_id: PostingId,
-    /// The player's account.
+    /// The player's account or wallet; of a transfer the one that the money came from.
     #[schema(value_type = schema::AccountId)]
     pub account_id: AccountId,
-    /// What the balance changed by, in minor units; negative is money out.
+    /// What its balance changed by, in minor units; negative is money out.
     #[schema(example = 5000)]
     pub amount_cents: i64,
     /// The currency.
@@ -119,7 +119,7 @@ pub struct Posting {
     /// The balance after it, in minor units.
     #[schema(example = 12500)]
     pub balance_after_cents: i64,
-    /// DEPOSIT, WITHDRAWAL, ADJUSTMENT or REVERSAL.
+    /// DEPOSIT, WITHDRAWAL, ADJUSTMENT, TRANSFER or REVERSAL.
     pub ref_type: RefType,
     /// The posting that it reverses; on all others its own.
     #[schema(value_type = schema::PostingId)]

@@ -43,7 +43,7 @@ names! {
     /// What an account is for.
     AccountKind is wallet::AccountKind {
         Player = "PLAYER", Hold = "HOLD", House = "HOUSE", PspClearing = "PSP_CLEARING", Fees = "FEES",
-        Bonus = "BONUS", Debt = "DEBT",
+        Bonus = "BONUS", FreeBet = "FREE_BET", Debt = "DEBT",
     }
     /// Which way of an account is stopped: what takes money, what pays it in, or both.
     Freeze is wallet::Freeze { Debit = "DEBIT", Credit = "CREDIT", Both = "BOTH" }

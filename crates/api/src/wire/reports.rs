@@ -112,7 +112,10 @@ pub struct CurrencySegregation {
     /// Fees taken (FEES).
     #[schema(example = 0)]
     pub fees_cents: i64,
-    /// What players owe, zero or less (DEBT). With house and fees it makes the surplus.
+    /// Face value of players' free bets, which is never paid out (FREE_BET).
+    #[schema(example = 0)]
+    pub free_bet_cents: i64,
+    /// What players owe, zero or less (DEBT). With house, fees and free bets it makes the surplus.
     #[schema(example = 0)]
     pub debt_cents: i64,
 }
@@ -143,6 +146,7 @@ fn of_currency(currency: Currency, sums: wallet::Segregation) -> Option<Currency
         covered: surplus >= Cents::ZERO,
         house_cents: sums.house.get(),
         fees_cents: sums.fees.get(),
+        free_bet_cents: sums.free_bet.get(),
         debt_cents: sums.debt.get(),
     })
 }

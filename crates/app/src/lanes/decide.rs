@@ -274,13 +274,18 @@ fn encode(answer: &KeptAnswer) -> Result<serde_json::Value, Error> {
     serde_json::to_value(answer).map_err(|error| impossible(&error))
 }
 
-/// A balance that does not cover a posting is a refusal; all else a book refuses is a defect.
+/// A balance that does not cover a posting, and a debt that is smaller, are refusals; all else a book refuses is a
+/// defect.
 fn insufficient(error: BookError) -> Result<Refusal, Error> {
     match error {
         BookError::BelowFloor { available, .. } => {
             let data = RefusalData { available_cents: Some(available.get()), ..RefusalData::default() };
             let message = "the balance does not cover the amount";
             Ok(Refusal::new(RefusalCode::InsufficientFunds, message).with(data))
+        }
+        BookError::AboveCeiling { room, .. } => {
+            let message = format!("only {room} minor units are owed");
+            Ok(Refusal::new(RefusalCode::AboveDebt, message))
         }
         other => Err(impossible(other)),
     }

@@ -1,6 +1,6 @@
 //! Load: the rows that a batch's commands touch.
 
-use super::command::Command;
+use super::command::{Command, MoveMoney};
 use crate::wallet::{Act, ByHand, Player};
 use overround_domain::betting::{Fence, RecentBet};
 use overround_domain::ids::{AccountId, BetId, MarketId, PostingId};
@@ -54,24 +54,32 @@ pub(super) async fn load(tx: &mut Tx, commands: &[Arc<Command>], now: Timestamp)
     Ok(Loaded { first, book, recent, fences, reversed, freezes, bets })
 }
 
-/// The players' accounts with their holds. The house's are read where the house is a side of something: a
+/// The accounts that the commands are about. The house's are read where the house is a side of something: a
 /// bet is between a player's own, and what is read for nothing may be undone for nothing.
 async fn load_accounts(
     tx: &mut Tx,
     commands: &[Arc<Command>],
     cells: &[Cell],
 ) -> Result<Vec<wallet::accounts::Loaded>, Error> {
-    let players: BTreeSet<AccountId> = commands
-        .iter()
-        .map(|command| command.player())
-        .flat_map(|player| [player.account_id, player.hold_id])
-        .collect();
+    let ids: BTreeSet<AccountId> = commands.iter().flat_map(|command| accounts_of(command)).collect();
     let house: Vec<Cell> = commands
         .iter()
         .filter(|command| !matches!(***command, Command::Place(_)))
         .map(|command| command.player().cell)
         .collect();
-    wallet::accounts::load(tx, &players.into_iter().collect::<Vec<_>>(), cells, &house).await
+    wallet::accounts::load(tx, &ids.into_iter().collect::<Vec<_>>(), cells, &house).await
+}
+
+fn accounts_of(command: &Command) -> Vec<AccountId> {
+    let player = command.player();
+    match command {
+        Command::Place(_) | Command::Settle(_) => vec![player.account_id, player.hold_id],
+        // The status that counts is the player's account's, which may be another than the wallet.
+        Command::Move(MoveMoney { act: ByHand::Post(Act::Transfer { to, .. }), .. }) => {
+            vec![player.account_id, player.main_id, *to]
+        }
+        Command::Move(_) => vec![player.account_id, player.main_id],
+    }
 }
 
 fn claim_of(command: &Command) -> Option<Claim> {

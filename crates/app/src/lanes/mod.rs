@@ -1,6 +1,6 @@
 //! Lanes: all that changes a balance queues here.
 //!
-//! A lane owns whole cells. It takes what queued while its last commit ran and runs it as one
+//! A lane takes what queued while commits ran, of whole cells that no other lane has in hand, and runs it as one
 //! SERIALIZABLE transaction: it **loads** the rows that the commands touch with set-based queries,
 //! **decides** each command in turn by the domain's rules, and **writes** all rows, one INSERT a table.
 //! A batch of one takes the same path. Correctness never depends on lanes: constraints and
@@ -20,7 +20,7 @@ use crate::{Clock, Error, Settings};
 use overround_domain::wallet::Cell;
 use overround_live::Live;
 use overround_store::Store;
-use queue::Queue;
+use queue::{Owner, Queue};
 use run::Runner;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
@@ -34,44 +34,42 @@ struct Job {
     reply: oneshot::Sender<Result<Reply, Error>>,
 }
 
-/// The lanes of one process. Lane `cell mod lanes` owns a cell.
+/// The lanes of one process.
 pub(crate) struct Lanes {
-    queues: Vec<Arc<Queue<Job>>>,
+    queue: Arc<Queue<Job>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Lanes {
     /// Starts the lanes.
     pub(crate) fn start(store: &Store, live: &Live, clock: &Clock, settings: &Settings) -> Self {
-        let queues: Vec<_> =
-            (0..settings.lanes.max(1)).map(|_| Arc::new(Queue::new(settings.queue_depth))).collect();
-        let lane = |queue: &Arc<Queue<Job>>| {
+        let queue = Arc::new(Queue::new(settings.queue_depth));
+        let lane = |_| {
             let runner = Runner::new(store.clone(), live.clone(), clock.clone(), settings.rules.clone());
-            tokio::spawn(work(Arc::new(runner), Arc::clone(queue), settings.batch_max))
+            tokio::spawn(work(Arc::new(runner), Arc::clone(&queue), settings.batch_max))
         };
-        let tasks = Mutex::new(queues.iter().map(lane).collect());
-        Self { queues, tasks }
+        let tasks = Mutex::new((0..settings.lanes.max(1)).map(lane).collect());
+        Self { queue, tasks }
     }
 
-    /// Queues a command in the lane of its cell and waits for its outcome. Once queued it is carried
+    /// Queues a command and waits for its outcome. Once queued it is carried
     /// out even if the caller goes away, unless its deadline passes first. A player's command is turned
-    /// away when the lane is full; a settlement waits, until its deadline, for room.
+    /// away when too much waits; a settlement waits, until its deadline, for room.
     pub(crate) async fn submit(
         &self,
         cell: Cell,
         command: Command,
         deadline: Instant,
     ) -> Result<Reply, Error> {
-        let place = usize::try_from(cell.get()).unwrap_or(0) % self.queues.len().max(1);
-        let queue = self.queues.get(place).ok_or_else(unavailable)?;
         let (reply, outcome) = oneshot::channel();
-        let (account, waits) = (command.player().account_id, matches!(command, Command::Settle(_)));
+        let owner = Owner { cell, account: command.player().account_id };
+        let waits = matches!(command, Command::Settle(_));
         let job = Job { command: Arc::new(command), deadline, reply };
         metrics::gauge!("overround_lane_queued").increment(1);
         let queued = if waits {
-            matches!(timeout_at(deadline, queue.push_waiting(account, job)).await, Ok(Ok(())))
+            matches!(timeout_at(deadline, self.queue.push_waiting(owner, job)).await, Ok(Ok(())))
         } else {
-            queue.push(account, job).is_ok()
+            self.queue.push(owner, job).is_ok()
         };
         if !queued {
             metrics::gauge!("overround_lane_queued").decrement(1);
@@ -94,9 +92,7 @@ impl Lanes {
     }
 
     fn close(&self) {
-        for queue in &self.queues {
-            queue.close();
-        }
+        self.queue.close();
     }
 }
 
@@ -106,20 +102,21 @@ impl Drop for Lanes {
     }
 }
 
-/// The lane is full or ends: the same request may be sent again.
+/// The queue is full or the lanes end: the same request may be sent again.
 const fn unavailable() -> Error {
     Error::Unavailable { part: "lane", retry_after_s: 1 }
 }
 
 /// A lane: one batch after another until the queue is closed and empty.
 async fn work(runner: Arc<Runner>, queue: Arc<Queue<Job>>, batch_max: usize) {
-    while let Some(batch) = queue.take(batch_max.max(1)).await {
-        let taken = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+    while let Some(mut batch) = queue.take(batch_max.max(1)).await {
+        let jobs = std::mem::take(&mut batch.items);
+        let taken = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
         metrics::gauge!("overround_lane_queued").decrement(f64::from(taken));
         metrics::histogram!("overround_lane_batch_size").record(f64::from(taken));
         let runner = Arc::clone(&runner);
         // In a task of its own, so that a defect that panics ends its batch and not the lane.
-        if let Err(error) = tokio::spawn(async move { runner.run(batch).await }).await {
+        if let Err(error) = tokio::spawn(async move { runner.run(jobs).await }).await {
             metrics::counter!("overround_lane_panics_total").increment(1);
             tracing::error!(%error, "a lane's batch ended by a panic");
         }

@@ -4,7 +4,7 @@ use super::{FreezeView, Player, PostingView};
 use crate::authored::{check_actor, check_reason};
 use crate::lanes::{Command, Direction, MoveMoney, Outcome, Reply};
 use crate::{Answer, App, Error, KeptRefusal, Keyed};
-use overround_domain::ids::PostingId;
+use overround_domain::ids::{AccountId, PostingId};
 use overround_domain::money::{Cents, Currency};
 use overround_domain::wallet::{Entry, Freeze, RefType};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ pub(crate) enum Act {
     Move { direction: Direction, amount: Cents, currency: Currency },
     /// The balance is corrected by an amount above or below zero.
     Adjust { amount: Cents, currency: Currency },
+    /// Money goes to another wallet of the same player's account.
+    Transfer { to: AccountId, amount: Cents, currency: Currency },
     /// A posting is taken back. Its entries never change, so that they are read beforehand.
     Reverse { posting_id: PostingId, ref_type: RefType, entries: Vec<Entry> },
 }

@@ -6,11 +6,11 @@ use crate::{Answer, App, Error, Keyed};
 use overround_domain::ids::AccountId;
 
 impl App {
-    /// Corrects a player's balance against the house's account of its cell: up by an amount above zero,
-    /// down by one below it, never below the account's floor.
+    /// Corrects the balance of a player's wallet against the house's account of its cell: up by an amount above
+    /// zero, down by one below it, never below the wallet's floor. So bonuses are granted and debts written off.
     ///
     /// # Errors
-    /// [`Error::Refused`] with ACCOUNT_CLOSED, ACCOUNT_FROZEN, CURRENCY_MISMATCH or INSUFFICIENT_FUNDS;
+    /// [`Error::Refused`] with ACCOUNT_CLOSED, ACCOUNT_FROZEN, CURRENCY_MISMATCH, ABOVE_DEBT or INSUFFICIENT_FUNDS;
     /// [`Error::Invalid`] for an amount of zero or beyond 10^13 either way.
     pub async fn adjust(
         &self,
@@ -21,7 +21,7 @@ impl App {
         let Movement { amount, currency, author, reason } = adjustment;
         let by = Authored::new(author, reason)?;
         check_amount(amount, ADJUSTMENT_MIN)?;
-        let player = self.player(account_id).await?;
-        self.post_by_hand(player, keyed, Act::Adjust { amount, currency }, by).await
+        let wallet = self.wallet(account_id).await?;
+        self.post_by_hand(wallet, keyed, Act::Adjust { amount, currency }, by).await
     }
 }

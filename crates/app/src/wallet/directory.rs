@@ -1,22 +1,26 @@
-//! What never changes about accounts, kept in memory: owner, cell, currency, hold account.
+//! What never changes about the players' wallets, kept in memory: owner, cell, currency, what stands beside it.
 
 use crate::{App, Error};
 use overround_domain::ids::{AccountId, UserId};
 use overround_domain::money::Currency;
-use overround_domain::wallet::{Cell, PlayerAccounts};
+use overround_domain::wallet::{AccountKind, Cell, PlayerAccounts};
 use overround_store::wallet::accounts::{self, Fixed};
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-/// How many accounts are remembered; beyond it the memory begins anew.
+/// How many wallets are remembered; beyond it the memory begins anew.
 const REMEMBERED_MAX: usize = 200_000;
 
-/// What never changes about a player's account.
+/// What never changes about a wallet of a player: the player's account, or one that stands beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Player {
-    /// The account.
+    /// The wallet.
     pub account_id: AccountId,
-    /// Where its open bets' stakes are held.
+    /// What it is for.
+    pub kind: AccountKind,
+    /// The player's account, beside which it stands or which it is.
+    pub main_id: AccountId,
+    /// Where the stakes of that account's open bets are held.
     pub hold_id: AccountId,
     /// The cell that all its rows are in.
     pub cell: Cell,
@@ -33,7 +37,7 @@ impl Player {
     }
 }
 
-/// The accounts seen so far.
+/// The wallets seen so far.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     players: RwLock<HashMap<AccountId, Player>>,
@@ -54,26 +58,32 @@ impl Directory {
 }
 
 impl App {
-    /// The player's account of that id.
+    /// The player's account of that id, which bets are placed on.
     pub(crate) async fn player(&self, id: AccountId) -> Result<Player, Error> {
-        if let Some(player) = self.directory().get(id) {
-            return Ok(player);
-        }
-        let found = accounts::find_player(self.store().read(), id).await?;
-        let Fixed { cell, currency, user_id, hold_id } =
-            found.ok_or_else(|| Error::not_found("account", id))?;
-        let player = Player { account_id: id, hold_id, cell, user_id, currency };
-        self.directory().remember(player);
-        Ok(player)
+        let wallet = self.wallet(id).await?;
+        if wallet.kind == AccountKind::Player { Ok(wallet) } else { Err(Error::not_found("account", id)) }
     }
 
-    /// Whose account it is; none if there is no such player's account. For authorization.
+    /// The wallet of that id: a player's account, or one beside it.
+    pub(crate) async fn wallet(&self, id: AccountId) -> Result<Player, Error> {
+        if let Some(wallet) = self.directory().get(id) {
+            return Ok(wallet);
+        }
+        let found = accounts::find_wallet(self.store().read(), id).await?;
+        let Fixed { kind, cell, currency, user_id, main_id, hold_id } =
+            found.ok_or_else(|| Error::not_found("account", id))?;
+        let wallet = Player { account_id: id, kind, main_id, hold_id, cell, user_id, currency };
+        self.directory().remember(wallet);
+        Ok(wallet)
+    }
+
+    /// Whose wallet it is; none if there is no such wallet of a player. For authorization.
     ///
     /// # Errors
     /// When the database is away.
     pub async fn account_owner(&self, id: AccountId) -> Result<Option<UserId>, Error> {
-        match self.player(id).await {
-            Ok(player) => Ok(Some(player.user_id)),
+        match self.wallet(id).await {
+            Ok(wallet) => Ok(Some(wallet.user_id)),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }

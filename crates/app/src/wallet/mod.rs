@@ -1,4 +1,5 @@
-//! Accounts, and what is done to them by hand: credits, debits, adjustments, reversals, freezes.
+//! Accounts and their wallets, and what is done to them by hand: credits, debits, adjustments, transfers, reversals,
+//! freezes.
 
 mod act;
 mod adjust;
@@ -6,14 +7,17 @@ mod directory;
 mod freeze;
 mod move_money;
 mod open_account;
+mod opening;
 mod read;
 mod report;
 mod reverse_posting;
 mod statement;
+mod transfer;
+mod wallets;
 
 pub(crate) use act::{Act, ByHand, Done};
 pub(crate) use directory::{Directory, Player};
-pub(crate) use open_account::key_mismatch;
+pub(crate) use opening::key_mismatch;
 pub use report::Report;
 pub use statement::{AsOf, WHOLE_STATEMENT_MAX};
 
@@ -21,7 +25,7 @@ use crate::Listed;
 use overround_domain::ids::{AccountId, EntryId, PostingId, UserId};
 use overround_domain::money::{Cents, Currency};
 use overround_domain::time::Timestamp;
-use overround_domain::wallet::{AccountStatus, EntryType, RefType};
+use overround_domain::wallet::{Account, AccountKind, AccountStatus, EntryType, RefType};
 use overround_store::wallet::statements::Totals;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -45,7 +49,37 @@ pub struct AccountView {
     pub created_at: Timestamp,
 }
 
-/// A credit, debit or adjustment to make by hand.
+/// A wallet of a player's account: cash, or what was opened beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WalletView {
+    /// The wallet, an account of its own.
+    pub id: AccountId,
+    /// What it is for: PLAYER, BONUS, FREE_BET or DEBT.
+    pub kind: AccountKind,
+    /// Its currency.
+    pub currency: Currency,
+    /// Its balance, in minor units; a debt's is zero or less.
+    pub balance: Cents,
+    /// The least balance it may have, in minor units.
+    pub floor: Cents,
+    /// When it was opened.
+    pub created_at: Timestamp,
+}
+
+impl WalletView {
+    fn new(account: &Account, created_at: Timestamp) -> Self {
+        Self {
+            id: account.id,
+            kind: account.kind,
+            currency: account.currency,
+            balance: account.balance,
+            floor: account.floor.unwrap_or(Cents::ZERO),
+            created_at,
+        }
+    }
+}
+
+/// A credit, debit, adjustment or transfer to make by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Movement {
     /// Minor units, from 1 to 10^13; an adjustment's may be below zero.
@@ -63,15 +97,15 @@ pub struct Movement {
 pub struct PostingView {
     /// The posting.
     pub posting_id: PostingId,
-    /// The player's account.
+    /// The player's wallet; of a transfer the one that it came from.
     pub account_id: AccountId,
-    /// What the player's balance changed by, in minor units.
+    /// What the wallet's balance changed by, in minor units.
     pub amount: Cents,
     /// Its currency.
     pub currency: Currency,
     /// The balance after it.
     pub balance_after: Cents,
-    /// DEPOSIT, WITHDRAWAL, ADJUSTMENT or REVERSAL.
+    /// DEPOSIT, WITHDRAWAL, ADJUSTMENT, TRANSFER or REVERSAL.
     pub ref_type: RefType,
     /// The posting that it reverses; on all others itself.
     pub ref_id: PostingId,

@@ -64,14 +64,14 @@ impl App {
         Ok(summaries.into_iter().map(|summary| AccountView::new(summary, user_id)).collect())
     }
 
-    /// The entries of a player's account, newest first.
+    /// The entries of a player's wallet, newest first.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such account.
     pub async fn entries(&self, id: AccountId, page: Page) -> Result<Listed<EntryView>, Error> {
-        let player = self.player(id).await?;
+        let wallet = self.wallet(id).await?;
         let limit = i64::from(page.limit) + 1;
-        let rows = entries::list(self.store().read(), id, player.cell, page.after, limit).await?;
+        let rows = entries::list(self.store().read(), id, wallet.cell, page.after, limit).await?;
         let views = rows.into_iter().map(EntryView::from).collect();
         Ok(Listed::from_rows(views, page.limit, |entry| (entry.created_at, entry.id.uuid())))
     }

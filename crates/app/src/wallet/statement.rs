@@ -21,12 +21,12 @@ pub enum AsOf {
 }
 
 impl App {
-    /// What the balance of a player's account was.
+    /// What the balance of a player's wallet was.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such account, or it has no such entry.
     pub async fn balance(&self, id: AccountId, as_of: AsOf) -> Result<BalanceView, Error> {
-        let player = self.player(id).await?;
+        let player = self.wallet(id).await?;
         let (pool, currency) = (self.store().read(), player.currency);
         let at = match as_of {
             AsOf::Now => self.clock().now(),
@@ -39,7 +39,7 @@ impl App {
             }
         };
         let balance = match as_of {
-            AsOf::Now => self.account(id).await?.balance,
+            AsOf::Now => self.balance_now(player).await?,
             AsOf::Time(_) | AsOf::Entry(_) => statements::balance_at(pool, id, player.cell, at)
                 .await?
                 .ok_or_else(|| Error::not_found("account", id))?,
@@ -58,7 +58,7 @@ impl App {
         to: Timestamp,
         page: Page,
     ) -> Result<StatementView, Error> {
-        let player = self.player(id).await?;
+        let player = self.wallet(id).await?;
         let (totals, entries) = self.read_statement(player, Period { from, to }, page).await?;
         let entries = Listed::from_rows(entries, page.limit, |entry| (entry.created_at, entry.id.uuid()));
         Ok(StatementView { account_id: id, currency: player.currency, from, to, totals, entries })

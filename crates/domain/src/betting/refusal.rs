@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 stored_enum! {
     /// Why a request was refused. The order of the variants is the order of the checks: the first
-    /// failure wins. The last two are not of bets ([`RefusalCode::OF_BETS`]) and are checked before
+    /// failure wins. The last three are not of bets ([`RefusalCode::OF_BETS`]) and are checked before
     /// what the account allows.
     RefusalCode {
         /// The key was used before for another request.
@@ -82,12 +82,14 @@ stored_enum! {
         NotReversible = "NOT_REVERSIBLE",
         /// The posting was reversed before; it is once.
         AlreadyReversed = "ALREADY_REVERSED",
+        /// More than the debt that it would repay.
+        AboveDebt = "ABOVE_DEBT",
     }
 }
 
 impl RefusalCode {
     /// The codes that a bet may be refused with, in the order of its checks.
-    pub const OF_BETS: &'static [Self] = Self::ALL.split_at(Self::ALL.len() - 2).0;
+    pub const OF_BETS: &'static [Self] = Self::ALL.split_at(Self::ALL.len() - 3).0;
 }
 
 /// What the player needs to know to ask again; each refusal fills what it knows.

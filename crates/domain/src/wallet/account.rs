@@ -19,8 +19,18 @@ stored_enum! {
         Fees = "FEES",
         /// A player's bonus money.
         Bonus = "BONUS",
+        /// The face value of a player's free bets.
+        FreeBet = "FREE_BET",
         /// What a player owes the house: a balance of zero or less.
         Debt = "DEBT",
+    }
+}
+
+impl AccountKind {
+    /// Whether it is a wallet of a player: cash, or what stands beside it and is opened, adjusted and transferred
+    /// by hand. What is on hold is moved by bets only.
+    pub const fn is_wallet(self) -> bool {
+        matches!(self, Self::Player | Self::Bonus | Self::FreeBet | Self::Debt)
     }
 }
 
@@ -109,7 +119,7 @@ pub struct Account {
     pub kind: AccountKind,
     /// The player it belongs to; none on the house's.
     pub user_id: Option<UserId>,
-    /// The player account that a hold, bonus or debt account stands beside; none on all others.
+    /// The player account that a hold, bonus, free-bet or debt account stands beside; none on all others.
     pub owner_account_id: Option<AccountId>,
     /// The currency of its balance and of every entry.
     pub currency: Currency,
@@ -124,6 +134,14 @@ pub struct Account {
 }
 
 impl Account {
+    /// The greatest balance it may have: a debt is never more than repaid. None on all other accounts.
+    pub const fn ceiling(&self) -> Option<Cents> {
+        match self.kind {
+            AccountKind::Debt => Some(Cents::ZERO),
+            _ => None,
+        }
+    }
+
     /// What can be taken from it before it reaches its floor; the whole range where it has none.
     pub const fn available(&self) -> Cents {
         match self.floor {

@@ -36,6 +36,14 @@ pub enum BookError {
         /// What could have been taken from it.
         available: Cents,
     },
+    /// An account would end above its ceiling.
+    #[error("account {account_id} takes only {room} minor units more")]
+    AboveCeiling {
+        /// The account.
+        account_id: AccountId,
+        /// What could have been put on it.
+        room: Cents,
+    },
     /// A balance or an entry's number would leave its range.
     #[error("the balance of account {0} would leave the range of 64 bits")]
     Overflow(AccountId),
@@ -71,8 +79,8 @@ impl Book {
         self.get(self.house.get(&(cell, kind, currency))?)
     }
 
-    /// Applies a posting: all of its entries, in their order, or none. An account may pass below its
-    /// floor within the posting, as long as it does not end there.
+    /// Applies a posting: all of its entries, in their order, or none. An account may pass its floor
+    /// or ceiling within the posting, as long as it does not end beyond it.
     ///
     /// # Errors
     /// See [`BookError`]; the book is then as it was.
@@ -122,19 +130,24 @@ impl Book {
                 balance_after: balance.checked_add(entry.amount).ok_or(BookError::Overflow(id))?,
             });
         }
-        self.check_floors(&booked)?;
+        self.check_bounds(&booked)?;
         Ok(booked)
     }
 
-    fn check_floors(&self, booked: &[Booked]) -> Result<(), BookError> {
+    fn check_bounds(&self, booked: &[Booked]) -> Result<(), BookError> {
         for (position, line) in booked.iter().enumerate() {
             let id = line.entry.account_id;
             let is_last = booked.iter().rposition(|other| other.entry.account_id == id) == Some(position);
             let account = self.get(&id).ok_or(BookError::UnknownAccount(id))?;
+            let after = line.balance_after;
             // An account that is being raised may still be below a floor that was set later.
-            let falls = line.balance_after < account.balance;
-            if is_last && falls && account.floor.is_some_and(|floor| line.balance_after < floor) {
+            let falls = after < account.balance;
+            if is_last && falls && account.floor.is_some_and(|floor| after < floor) {
                 return Err(BookError::BelowFloor { account_id: id, available: account.available() });
+            }
+            if let Some(ceiling) = account.ceiling().filter(|ceiling| is_last && after > *ceiling) {
+                let room = Cents::new(ceiling.get().saturating_sub(account.balance.get()));
+                return Err(BookError::AboveCeiling { account_id: id, room });
             }
         }
         Ok(())

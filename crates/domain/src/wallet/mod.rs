@@ -12,7 +12,7 @@ pub use book::{Book, BookError, Booked};
 pub use cell::{CELLS_MAX, Cell};
 pub use movements::{
     PlayerAccounts, adjustment_posting, deposit_posting, hold_posting, reversal_posting, settlement_posting,
-    withdrawal_posting,
+    transfer_posting, withdrawal_posting,
 };
 pub use posting::{Entry, EntryType, Posting, PostingError, RefType};
 pub use segregation::Segregation;

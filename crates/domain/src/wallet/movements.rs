@@ -121,6 +121,22 @@ pub fn adjustment_posting(
     Posting::new(id, RefType::Adjustment, id.uuid(), entries)
 }
 
+/// Money from one wallet of a player to another: DEBIT -amount, CREDIT +amount.
+///
+/// # Errors
+/// When the amount is not above zero.
+pub fn transfer_posting(
+    id: PostingId,
+    from: AccountId,
+    to: AccountId,
+    currency: Currency,
+    amount: Cents,
+) -> Result<Posting, PostingError> {
+    positive("a transfer", amount)?;
+    let entries = transfer(EntryType::Debit, from, EntryType::Credit, to, amount, currency)?.to_vec();
+    Posting::new(id, RefType::Transfer, id.uuid(), entries)
+}
+
 /// Takes a posting back: its entries with the opposite amounts and types.
 ///
 /// # Errors

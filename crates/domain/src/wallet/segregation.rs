@@ -12,6 +12,8 @@ pub struct Segregation {
     pub hold: Cents,
     /// The players' bonus money.
     pub bonus: Cents,
+    /// The face value of the players' free bets, which is never paid out and so is not owed.
+    pub free_bet: Cents,
     /// What players owe: zero or less.
     pub debt: Cents,
     /// The clearing accounts: what came in through PSPs stands here below zero.
@@ -30,6 +32,7 @@ impl Segregation {
             AccountKind::Player => &mut self.player,
             AccountKind::Hold => &mut self.hold,
             AccountKind::Bonus => &mut self.bonus,
+            AccountKind::FreeBet => &mut self.free_bet,
             AccountKind::Debt => &mut self.debt,
             AccountKind::PspClearing => &mut self.psp_clearing,
             AccountKind::House => &mut self.house,
@@ -59,7 +62,7 @@ impl Segregation {
 mod tests {
     use super::Segregation;
     use crate::test_support::cents;
-    use crate::wallet::AccountKind::{Bonus, Debt, Fees, Hold, House, Player, PspClearing};
+    use crate::wallet::AccountKind::{Bonus, Debt, Fees, FreeBet, Hold, House, Player, PspClearing};
 
     #[test]
     fn players_are_covered_by_what_came_in() {
@@ -70,6 +73,7 @@ mod tests {
             // The house owes more than came in.
             (vec![(Player, 900), (Hold, 0), (House, -400), (PspClearing, -500)], 900, -400),
             (vec![(Player, 10), (Bonus, 5), (Fees, 2), (Debt, -7), (House, -10), (PspClearing, 0)], 15, -15),
+            (vec![(Player, 10), (FreeBet, 5), (House, -5), (PspClearing, -10)], 10, 0),
             (vec![(Player, 1), (Player, 2), (PspClearing, -1), (PspClearing, -3), (House, 1)], 3, 1),
         ];
         for (balances, funds, surplus) in table {

@@ -91,8 +91,9 @@ settings! {
     legs_max: usize = 20;
     /// For how long the same bet under another key counts as sent twice, in milliseconds.
     duplicate_window_ms: i64 = 3_000;
-    /// How many lanes run beside each other; money commands of one cell always take the same one.
-    lanes: usize = 1;
+    /// How many lanes run beside each other; money commands of one cell always take the same one. While one waits
+    /// for the disk others decide and write: more than the database has cores gains nothing.
+    lanes: usize = 3;
     /// The largest number of commands in one transaction of a lane.
     batch_max: usize = 128;
     /// The largest number of commands that wait in a lane; more are answered with 503.

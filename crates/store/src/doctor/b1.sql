@@ -17,11 +17,13 @@ WITH keys AS (
     FROM wallet.idempotency WHERE answer ? 'moved'
     GROUP BY 1, 2, 3
 ), postings AS (
-    -- What was moved by hand, apart from the side of the clearing account or the house.
+    -- What was moved by hand, apart from the side of the clearing account or the house, and of a transfer the side
+    -- that it came from.
     SELECT e.account_id, e.cell, e.posting_id, sum(e.amount_cents)::text AS cents
     FROM wallet.ledger_entries e
     JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell
-    WHERE e.ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'ADJUSTMENT', 'REVERSAL')
+    WHERE e.ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'ADJUSTMENT', 'REVERSAL', 'TRANSFER')
+        AND NOT (e.ref_type = 'TRANSFER' AND e.amount_cents > 0)
         AND NOT (a.kind = 'PSP_CLEARING' AND e.ref_type <> 'ADJUSTMENT')
         AND NOT (a.kind = 'HOUSE' AND e.ref_type IN ('ADJUSTMENT', 'REVERSAL'))
     GROUP BY e.account_id, e.cell, e.posting_id

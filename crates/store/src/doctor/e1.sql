@@ -3,6 +3,8 @@
 WITH changes AS (
     SELECT 'account.opened' AS type, id AS aggregate_id, '' AS detail FROM wallet.accounts WHERE kind = 'PLAYER'
     UNION ALL
+    SELECT 'wallet.opened', id, kind FROM wallet.accounts WHERE kind IN ('BONUS', 'FREE_BET', 'DEBT')
+    UNION ALL
     SELECT CASE act WHEN 'FREEZE' THEN 'account.frozen' ELSE 'account.unfrozen' END, account_id, version || ' ' || status
     FROM wallet.freezes
     UNION ALL
@@ -15,15 +17,19 @@ WITH changes AS (
     UNION ALL
     SELECT 'wallet.adjusted', e.account_id, e.posting_id::text || ' ' || e.amount_cents
     FROM wallet.ledger_entries e
-    JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell AND a.kind = 'PLAYER'
+    JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell AND a.kind IN ('PLAYER', 'BONUS', 'FREE_BET', 'DEBT')
     WHERE e.ref_type = 'ADJUSTMENT'
+    UNION ALL
+    -- A transfer's event is about the wallet that it came from.
+    SELECT 'wallet.transferred', account_id, concat(posting_id, ' ', -amount_cents)
+    FROM wallet.ledger_entries WHERE ref_type = 'TRANSFER' AND amount_cents < 0
     UNION ALL
     -- What reverses a posting against what was noted as reversed: the one and only one of the other.
     SELECT 'wallet.reversed', coalesce(e.account_id, r.posting_id), concat(e.posting_id, ' ', r.posting_id, ' ', e.amount_cents)
     FROM (
         SELECT e.account_id, e.cell, e.posting_id, e.ref_id, e.amount_cents
         FROM wallet.ledger_entries e
-        JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell AND a.kind = 'PLAYER'
+        JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell AND a.kind IN ('PLAYER', 'BONUS', 'FREE_BET', 'DEBT')
         WHERE e.ref_type = 'REVERSAL'
     ) e
     FULL JOIN wallet.reversals r ON r.reversed_by = e.posting_id AND r.posting_id = e.ref_id AND r.cell = e.cell
@@ -38,11 +44,13 @@ WITH changes AS (
 ), told AS (
     SELECT type, aggregate_id, CASE type
         WHEN 'account.opened' THEN ''
+        WHEN 'wallet.opened' THEN payload ->> 'kind'
         WHEN 'account.frozen' THEN aggregate_version || ' ' || (payload ->> 'status')
         WHEN 'account.unfrozen' THEN aggregate_version || ' ' || (payload ->> 'status')
         WHEN 'wallet.credited' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
         WHEN 'wallet.debited' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
         WHEN 'wallet.adjusted' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
+        WHEN 'wallet.transferred' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
         WHEN 'wallet.reversed' THEN
             concat(payload ->> 'posting_id', ' ', payload ->> 'reversed_posting_id', ' ', payload ->> 'amount_cents')
         WHEN 'bet.placed' THEN ''
@@ -52,7 +60,7 @@ WITH changes AS (
         END AS detail
     FROM events.outbox
     WHERE type IN ('account.opened', 'account.frozen', 'account.unfrozen', 'wallet.credited', 'wallet.debited', 'wallet.adjusted', 'wallet.reversed',
-        'bet.placed', 'bet.settled', 'odds.updated', 'market.settled')
+        'wallet.opened', 'wallet.transferred', 'bet.placed', 'bet.settled', 'odds.updated', 'market.settled')
 ), pairs AS MATERIALIZED (
     SELECT type, aggregate_id, detail, sum(change) AS changes, sum(event) AS events
     FROM (

@@ -6,7 +6,7 @@ use overround_domain::betting::RecentBet;
 use overround_domain::ids::{AccountId, UserId};
 use overround_domain::money::{Cents, Currency};
 use overround_domain::time::Timestamp;
-use overround_domain::wallet::{Account, Cell};
+use overround_domain::wallet::{Account, AccountKind, Cell};
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgExecutor, Row};
 use uuid::Uuid;
@@ -181,41 +181,88 @@ async fn insert_missing(tx: &mut Tx, account: &Account, now: Timestamp) -> Resul
     Ok(inserted.rows_affected() == 1)
 }
 
-/// What never changes about a player's account.
+/// What never changes about a wallet of a player.
 #[derive(Debug, Clone, Copy)]
 pub struct Fixed {
+    /// What it is for.
+    pub kind: AccountKind,
     /// Its cell.
     pub cell: Cell,
     /// Its currency.
     pub currency: Currency,
     /// Whose it is.
     pub user_id: UserId,
-    /// Its hold account.
+    /// The player's account that it stands beside; itself, if it is that.
+    pub main_id: AccountId,
+    /// That account's hold account.
     pub hold_id: AccountId,
 }
 
-/// The fixed facts of a player's account.
+/// The fixed facts of a wallet: a player's account, or one that stands beside it, its hold apart.
 ///
 /// # Errors
 /// The database's, or [`Error::Inconsistent`].
-pub async fn find_player(executor: impl PgExecutor<'_>, id: AccountId) -> Result<Option<Fixed>, Error> {
+pub async fn find_wallet(executor: impl PgExecutor<'_>, id: AccountId) -> Result<Option<Fixed>, Error> {
     // The cell is what is looked for, so this one read of the table names none.
-    let row: Option<(i16, String, Uuid, Option<Uuid>)> = sqlx::query_as(
-        "SELECT p.cell, p.currency, p.user_id, h.id FROM wallet.accounts p \
-         LEFT JOIN wallet.accounts h ON h.owner_account_id = p.id AND h.kind = 'HOLD' AND h.cell = p.cell \
-         WHERE p.id = $1 AND p.kind = 'PLAYER'",
+    let row: Option<(String, i16, String, Uuid, Uuid, Option<Uuid>)> = sqlx::query_as(
+        "SELECT a.kind, a.cell, a.currency, a.user_id, coalesce(a.owner_account_id, a.id), h.id \
+         FROM wallet.accounts a \
+         LEFT JOIN wallet.accounts h \
+           ON h.owner_account_id = coalesce(a.owner_account_id, a.id) AND h.kind = 'HOLD' AND h.cell = a.cell \
+         WHERE a.id = $1 AND a.kind IN ('PLAYER', 'BONUS', 'FREE_BET', 'DEBT')",
     )
     .bind(id.uuid())
     .fetch_optional(executor)
     .await?;
-    let Some((cell, currency, user, hold)) = row else { return Ok(None) };
-    let hold = hold.ok_or_else(|| Error::inconsistent(TABLE, "id", id, "it has no hold account"))?;
+    let Some((kind, cell, currency, user, main, hold)) = row else { return Ok(None) };
+    let hold = hold.ok_or_else(|| Error::inconsistent(TABLE, "id", id, "its player has no hold account"))?;
     Ok(Some(Fixed {
+        kind: kind.parse().map_err(|_| Error::inconsistent(TABLE, "kind", id, kind))?,
         cell: Cell::from_i16(cell).ok_or_else(|| Error::inconsistent(TABLE, "cell", id, cell))?,
         currency: currency.parse().map_err(|_| Error::inconsistent(TABLE, "currency", id, currency))?,
         user_id: UserId::from_uuid(user),
+        main_id: AccountId::from_uuid(main),
         hold_id: AccountId::from_uuid(hold),
     }))
+}
+
+/// Opens a wallet beside a player's account, with a balance of zero. False, and nothing is opened, where the
+/// account has one of that kind.
+///
+/// # Errors
+/// The database's.
+pub async fn open_wallet(tx: &mut Tx, wallet: &Account, now: Timestamp) -> Result<bool, Error> {
+    insert_missing(tx, wallet, now).await
+}
+
+/// The wallets of a player's account, itself first, in the order in which they were opened.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn wallets_of(
+    executor: impl PgExecutor<'_>,
+    main: AccountId,
+    cell: Cell,
+) -> Result<Vec<(Account, Timestamp)>, Error> {
+    let rows = sqlx::query(
+        "SELECT * FROM ( \
+           SELECT id, cell, user_id, owner_account_id, kind, currency, status, balance_cents, floor_cents, seq, created_at \
+           FROM wallet.accounts WHERE id = $1 AND cell = any($2) \
+           UNION ALL \
+           SELECT id, cell, user_id, owner_account_id, kind, currency, status, balance_cents, floor_cents, seq, created_at \
+           FROM wallet.accounts WHERE owner_account_id = $1 AND cell = any($2) AND kind <> 'HOLD' \
+         ) w ORDER BY kind <> 'PLAYER', created_at, id",
+    )
+    .bind(main.uuid())
+    .bind(vec![cell.get()])
+    .fetch_all(executor)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let created_at = row.try_get::<chrono::DateTime<chrono::Utc>, _>("created_at")?;
+            Ok((Account::try_from(AccountRow::from_row(row)?)?, created_at.into()))
+        })
+        .collect()
 }
 
 /// A player's account with what its hold account holds.

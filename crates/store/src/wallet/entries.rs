@@ -145,8 +145,8 @@ pub async fn list(
 /// only a clock that was set in between parts them.
 const APART_MS_MAX: i64 = 10_000;
 
-/// The entries of a posting that touched a player's account, with those on the other accounts, in their
-/// order; none where there is no such posting. No index is by posting: entries are found by the instant
+/// The entries of a posting that touched a wallet of a player, with those on the player's other accounts and the
+/// house's, in their order; none where there is no such posting. `main_id` is the player's account. No index is by posting: entries are found by the instant
 /// in the posting's id.
 ///
 /// # Errors
@@ -154,6 +154,7 @@ const APART_MS_MAX: i64 = 10_000;
 pub async fn of_posting(
     executor: impl PgExecutor<'_>,
     account_id: AccountId,
+    main_id: AccountId,
     cell: Cell,
     posting_id: PostingId,
 ) -> Result<Vec<EntryRow>, Error> {
@@ -169,7 +170,7 @@ pub async fn of_posting(
              AND cell = any($2) AND created_at BETWEEN $3 AND $4 AND posting_id = $5 \
          ORDER BY created_at, id",
     )
-    .bind(account_id.uuid())
+    .bind(main_id.uuid())
     .bind(vec![cell.get()])
     .bind(made_at.plus_millis(-APART_MS_MAX).to_datetime())
     .bind(made_at.plus_millis(APART_MS_MAX).to_datetime())

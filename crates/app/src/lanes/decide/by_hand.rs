@@ -1,4 +1,4 @@
-//! Deciding what is done to an account by hand: credits, debits, adjustments, reversals and freezes.
+//! Deciding what is done to an account by hand: credits, debits, adjustments, transfers, reversals and freezes.
 
 use super::{Decider, KeptAnswer, encode, impossible, insufficient};
 use crate::lanes::command::{Direction, MoveMoney, Outcome};
@@ -9,7 +9,7 @@ use overround_domain::ids::PostingId;
 use overround_domain::money::{Cents, Currency};
 use overround_domain::wallet::{
     Account, AccountKind, AccountStatus, Freeze, Posting, adjustment_posting, deposit_posting,
-    reversal_posting, withdrawal_posting,
+    reversal_posting, transfer_posting, withdrawal_posting,
 };
 use overround_store::Error;
 use overround_store::wallet::freezes::NewFreeze;
@@ -41,7 +41,8 @@ impl Decider<'_> {
             return Ok(Err(refusal));
         }
         let posting = self.posting_by_hand(&account, &command.player, act)?;
-        if let Some(refusal) = refuse(&account, act, &posting) {
+        let status = self.account(command.player.main_id)?.status;
+        if let Some(refusal) = refuse(&account, status, act, &posting) {
             return Ok(Err(refusal));
         }
         if let Err(error) = self.post(&command.player, &posting) {
@@ -119,6 +120,7 @@ impl Decider<'_> {
             Act::Adjust { amount, .. } => {
                 adjustment_posting(id, account.id, house(AccountKind::House)?, currency, *amount)
             }
+            Act::Transfer { to, amount, .. } => transfer_posting(id, account.id, *to, currency, *amount),
             Act::Reverse { posting_id, entries, .. } => reversal_posting(id, *posting_id, entries),
         }
         .map_err(impossible)
@@ -152,20 +154,26 @@ impl Decider<'_> {
         })
     }
 
-    /// The event. A credit's and a debit's amount has no sign, since its type says which way it went.
+    /// The event. A credit's, debit's and transfer's amount has no sign, since its type says which way it went.
     fn tell(&mut self, command: &MoveMoney, act: &Act, view: &PostingView) -> Result<(), Error> {
         let (event, amount) = match act {
             Act::Move { direction: Direction::Credit, amount, .. } => (EventType::WalletCredited, *amount),
             Act::Move { direction: Direction::Debit, amount, .. } => (EventType::WalletDebited, *amount),
             Act::Adjust { .. } => (EventType::WalletAdjusted, view.amount),
+            Act::Transfer { amount, .. } => (EventType::WalletTransferred, *amount),
             Act::Reverse { .. } => (EventType::WalletReversed, view.amount),
         };
         let mut payload = json!({
             "account_id": view.account_id.uuid(), "posting_id": view.posting_id.uuid(), "amount_cents": amount,
             "currency": view.currency, "author": command.author, "reason": command.reason,
         });
-        if let (Act::Reverse { posting_id, .. }, Some(fields)) = (act, payload.as_object_mut()) {
-            fields.insert("reversed_posting_id".to_owned(), json!(posting_id.uuid()));
+        let more = match act {
+            Act::Reverse { posting_id, .. } => Some(("reversed_posting_id", posting_id.uuid())),
+            Act::Transfer { to, .. } => Some(("to_account_id", to.uuid())),
+            Act::Move { .. } | Act::Adjust { .. } => None,
+        };
+        if let (Some((name, id)), Some(fields)) = (more, payload.as_object_mut()) {
+            fields.insert(name.to_owned(), json!(id));
         }
         let seq = self.account(view.account_id)?.seq;
         let trace = Some(command.keyed.trace_id.clone());
@@ -180,20 +188,24 @@ fn amount_on(account: &Account, posting: &Posting) -> Cents {
     Cents::new(entries.fold(0, |sum, entry| entry.amount.get().saturating_add(sum)))
 }
 
-fn refuse(account: &Account, act: &Act, posting: &Posting) -> Option<Refusal> {
-    let status = account.status;
+/// Why the wallet is not posted to, if it is not. `status` is that of the player's account.
+fn refuse(account: &Account, status: AccountStatus, act: &Act, posting: &Posting) -> Option<Refusal> {
     if status == AccountStatus::Closed {
         return Some(closed());
     }
+    // A transfer is both.
     let takes = amount_on(account, posting) < Cents::ZERO;
-    let frozen = if takes { status.is_debit_frozen() } else { status.is_credit_frozen() };
-    if frozen {
-        let way = if takes { "debits" } else { "credits" };
+    let pays = !takes || matches!(act, Act::Transfer { .. });
+    let ways =
+        [(takes && status.is_debit_frozen(), "debits"), (pays && status.is_credit_frozen(), "credits")];
+    if let Some((_, way)) = ways.into_iter().find(|(frozen, _)| *frozen) {
         let message = format!("the account is frozen for {way}");
         return Some(Refusal::new(RefusalCode::AccountFrozen, message));
     }
     let asked: Option<Currency> = match act {
-        Act::Move { currency, .. } | Act::Adjust { currency, .. } => Some(*currency),
+        Act::Move { currency, .. } | Act::Adjust { currency, .. } | Act::Transfer { currency, .. } => {
+            Some(*currency)
+        }
         Act::Reverse { .. } => None,
     };
     let asked = asked.filter(|currency| *currency != account.currency)?;
