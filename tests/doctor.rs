@@ -211,18 +211,16 @@ impl House {
         }
     }
 
-    /// Opens a bonus beside the account and moves money there and back.
+    /// Opens a bonus beside the account, grants money and makes cash of it.
     async fn wallets(&self) {
         let finance = self.server.caller("finance", &[Caller::Finance]);
         let path = format!("/v1/accounts/{}", self.account);
         let bonus =
             finance.post(&format!("{path}/wallets"), "w", &json!({"kind": "BONUS"})).await.expect(201);
         let bonus = bonus["id"].as_str().unwrap();
-        let ways = [
-            (self.account.as_str(), bonus, 90, 201),
-            (bonus, &self.account, 40, 201),
-            (bonus, &self.account, 51, 422),
-        ];
+        let grant = json!({"amount_cents": 90, "currency": "EUR", "reason": "for a test"});
+        finance.post(&format!("/v1/accounts/{bonus}/adjustments"), "g", &grant).await.expect(201);
+        let ways = [(bonus, &self.account, 40, 201), (bonus, &self.account, 51, 422)];
         for (number, (from, to, cents, status)) in ways.into_iter().enumerate() {
             let body = json!({"to_account_id": to, "amount_cents": cents, "currency": "EUR", "reason": "for a test"});
             let answer =

@@ -113,15 +113,29 @@ async fn a_wallet_that_cannot_be_is_refused_and_nothing_is_opened() {
     }
     assert_eq!(house.wallets().await, [named("PLAYER", 1000, 0)]);
     let bonus = house.wallet(&json!({"kind": "BONUS"})).await;
-    // A wallet has no wallets, takes no bets and no deposits, and is no account that a player opens.
-    house.finance.get(&format!("/v1/accounts/{bonus}/wallets")).await.problem(404, "NOT_FOUND");
-    house.player.get(&format!("/v1/accounts/{bonus}")).await.problem(404, "NOT_FOUND");
-    let credit = json!({"amount_cents": 5, "currency": "EUR", "reason": "for a test"});
-    house
-        .finance
-        .post(&format!("/v1/accounts/{bonus}/credits"), "k", &credit)
-        .await
-        .problem(404, "NOT_FOUND");
+    // A wallet is no account that bets, deposits and freezes are of, and has no wallets.
+    let money = json!({"amount_cents": 5, "currency": "EUR", "reason": "for a test"});
+    let freeze = json!({"freeze": "BOTH", "reason": "for a test"});
+    let bet = json!({"stake_cents": 100, "currency": "EUR", "legs": [{
+        "market_id": "mkt_1C4KqX7YvQe3Jm9TzR5bNd", "outcome_id": "out_1C4KqX7YvQe3Jm9TzR5bNd",
+        "price": {"num": 2, "den": 1}, "market_version": 1,
+    }]});
+    let support = house.server.caller("support", &[Role::Support]);
+    let table = [
+        (&house.finance, "/credits", &money),
+        (&house.finance, "/debits", &money),
+        (&house.finance, "/wallets", &json!({"kind": "FREE_BET"})),
+        (&support, "/freeze", &freeze),
+        (&support, "/unfreeze", &freeze),
+        (&house.player, "/bets", &bet),
+    ];
+    for (caller, what, body) in table {
+        let reply = caller.post(&format!("/v1/accounts/{bonus}{what}"), "k", body).await;
+        assert_eq!(reply.status, 404, "{what}: {}", reply.text);
+    }
+    for what in ["", "/wallets", "/bets"] {
+        house.player.get(&format!("/v1/accounts/{bonus}{what}")).await.problem(404, "NOT_FOUND");
+    }
     // Another player reaches none of it.
     let (stranger, _) = house.server.funded("mallory", 1).await;
     for path in [format!("/v1/accounts/{}/wallets", house.account), format!("/v1/accounts/{bonus}/entries")] {
@@ -159,10 +173,17 @@ async fn money_goes_between_wallets_and_stays_within_their_bounds() {
     let wanted = [named("PLAYER", 1100, 0), named("BONUS", 50, 0), named("DEBT", 0, -500)];
     assert_eq!(house.wallets().await, wanted);
 
-    // A transfer is undone by one back, not by a reversal.
+    // A transfer is not reversed; an adjustment of a wallet is, under the wallet's id.
     let posting = answer["posting_id"].as_str().unwrap();
     let path = format!("/v1/accounts/{bonus}/postings/{posting}/reversals");
-    house.finance.post(&path, "r", &json!({"reason": "undo"})).await.problem(409, "NOT_REVERSIBLE");
+    let undo = json!({"reason": "undo"});
+    house.finance.post(&path, "r", &undo).await.problem(409, "NOT_REVERSIBLE");
+    let more = house.adjust(&bonus, "more", 7).await.expect(201);
+    let path = |wallet: &str| {
+        format!("/v1/accounts/{wallet}/postings/{}/reversals", more["posting_id"].as_str().unwrap())
+    };
+    house.finance.post(&path(&cash), "r", &undo).await.problem(404, "NOT_FOUND");
+    house.finance.post(&path(&bonus), "s", &undo).await.expect(201);
 
     // A wallet has entries, balances and statements of its own.
     let balance = house.player.get(&format!("/v1/accounts/{bonus}/balance")).await.expect(200);
@@ -170,7 +191,7 @@ async fn money_goes_between_wallets_and_stays_within_their_bounds() {
     let entries = house.player.get(&format!("/v1/accounts/{bonus}/entries")).await.expect(200);
     let amounts: Vec<_> =
         entries["items"].as_array().unwrap().iter().map(|e| e["amount_cents"].clone()).collect();
-    assert_eq!(amounts, [json!(-250), json!(300)]);
+    assert_eq!(amounts, [json!(-7), json!(7), json!(-250), json!(300)]);
     let period = "from=2026-11-23T11:00:00.000Z&to=2026-11-23T13:00:00.000Z";
     let statement = house.player.get(&format!("/v1/accounts/{debt}/statement?{period}")).await.expect(200);
     assert_eq!(
@@ -185,13 +206,24 @@ async fn a_transfer_stays_with_the_player_and_counts_as_debit_and_credit() {
     let house = House::new().await;
     let cash = house.account.clone();
     let bonus = house.wallet(&json!({"kind": "BONUS"})).await;
+    let debt = house.wallet(&json!({"kind": "DEBT", "floor_cents": -500})).await;
+    let free = house.wallet(&json!({"kind": "FREE_BET"})).await;
+    for (wallet, cents) in [(&bonus, 100), (&debt, -100), (&free, 100)] {
+        house.adjust(wallet, "grant", cents).await.expect(201);
+    }
+    // Only what is earned or owed changes its kind.
+    for (from, to) in
+        [(&cash, &bonus), (&cash, &free), (&free, &cash), (&debt, &cash), (&free, &debt), (&bonus, &free)]
+    {
+        house.transfer(from, to, "kinds", 5).await.problem(400, "INVALID_BODY");
+    }
     let (_, other) = house.server.funded("bob", 1000).await;
     let pounds = house.player.post("/v1/accounts", "gbp", &json!({"currency": "GBP"})).await.expect(201);
     for to in [other.as_str(), pounds["id"].as_str().unwrap(), &cash, "acct_1C4KqX7YvQe3Jm9TzR5bNd"] {
         let problem = house.transfer(&cash, to, "k", 5).await.problem(400, "INVALID_BODY");
         assert_eq!(problem["errors"][0]["pointer"], "/to_account_id", "{to}");
     }
-    let mut body = json!({"to_account_id": bonus, "amount_cents": 5, "currency": "GBP", "reason": "x"});
+    let mut body = json!({"to_account_id": debt, "amount_cents": 5, "currency": "GBP", "reason": "x"});
     let path = format!("/v1/accounts/{cash}/transfers");
     house.finance.post(&path, "pounds", &body).await.problem(422, "CURRENCY_MISMATCH");
     body["amount_cents"] = json!(0);
@@ -208,11 +240,12 @@ async fn a_transfer_stays_with_the_player_and_counts_as_debit_and_credit() {
                 .expect(200)
         };
         act("freeze").await;
-        for (from, to) in [(&cash, &bonus), (&bonus, &cash)] {
-            house.transfer(from, to, &format!("{way}{from}"), 5).await.problem(422, "ACCOUNT_FROZEN");
+        for (from, to) in [(&cash, &debt), (&bonus, &cash), (&bonus, &debt)] {
+            house.transfer(from, to, &format!("{way}{from}{to}"), 5).await.problem(422, "ACCOUNT_FROZEN");
         }
         act("unfreeze").await;
     }
-    house.transfer(&cash, &bonus, "after", 5).await.expect(201);
+    house.transfer(&cash, &debt, "after", 5).await.expect(201);
+    house.transfer(&bonus, &debt, "after", 95).await.expect(201);
     house.examine().await;
 }

@@ -389,6 +389,19 @@ pub const BREAKAGES: &[Breakage] = &[
     ("a debit without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.debited'"),
     ("a transfer without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.transferred'"),
     (
+        "a transfer told to have gone elsewhere",
+        "E1",
+        2,
+        "UPDATE events.outbox SET payload = payload || jsonb_build_object('to_account_id', t.id('debt of ann'))
+         WHERE type = 'wallet.transferred'",
+    ),
+    (
+        "a transfer to another player",
+        "E1",
+        1,
+        "UPDATE wallet.accounts SET owner_account_id = t.id('bob') WHERE id = t.id('bonus of ann')",
+    ),
+    (
         "a wallet without its event",
         "E1",
         1,

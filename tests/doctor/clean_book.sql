@@ -215,7 +215,8 @@ SELECT t.open('debt of ann', 'DEBT', 'user ann', 'ann');
 SELECT t.tell('wallet.opened', w.name, 'account', 0, jsonb_build_object('kind', w.kind), 14)
 FROM (VALUES ('bonus of ann', 'BONUS'), ('debt of ann', 'DEBT')) AS w (name, kind);
 SELECT t.post('transfer', 'TRANSFER', 'transfer', 15, 'ann', 'DEBIT', '-300', 'bonus of ann', 'CREDIT', '300');
-SELECT t.tell('wallet.transferred', 'ann', 'account', seq, jsonb_build_object('posting_id', t.id('transfer'), 'amount_cents', 300), 15)
+SELECT t.tell('wallet.transferred', 'ann', 'account', seq, jsonb_build_object(
+    'posting_id', t.id('transfer'), 'amount_cents', 300, 'to_account_id', t.id('bonus of ann')), 15)
 FROM wallet.accounts WHERE id = t.id('ann');
 INSERT INTO wallet.idempotency (account_id, key, cell, request_hash, answer, created_at)
 VALUES (t.id('ann'), 'key of transfer', 3, decode(repeat('bd', 32), 'hex'), jsonb_build_object('moved', jsonb_build_object(

@@ -9,11 +9,11 @@ pub struct Settings {
     pub rules: Rules,
     /// The house's margin on prices, in hundredths of a per cent (400: an overround of 104 %).
     pub margin_bps: u32,
-    /// How many lanes run beside each other. They share the cells among themselves.
+    /// How many lanes run beside each other, on a connection each.
     pub lanes: usize,
     /// The largest number of commands in one transaction of a lane.
     pub batch_max: usize,
-    /// The largest number of commands that wait in a lane; more are answered with "try again".
+    /// The largest number of commands that wait for the lanes; more are answered with "try again".
     pub queue_depth: usize,
     /// The seed of what is random about snapshots' lifetimes; none takes the system's random source.
     pub seed: Option<u64>,
@@ -24,7 +24,7 @@ impl Default for Settings {
         Self {
             rules: Rules::default(),
             margin_bps: 400,
-            lanes: 1,
+            lanes: 3,
             batch_max: 128,
             queue_depth: 4096,
             seed: None,

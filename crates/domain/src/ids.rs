@@ -34,7 +34,7 @@ const DIGITS: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrst
 const TEN_DIGITS: u128 = 58_u128.pow(10);
 
 /// The number in base 58, padded with the digit for zero. Bets, their answers and their requests are full of
-/// ids: this takes a tenth of the time of `bs58`, which is for numbers of any length, and says the same.
+/// ids, and `bs58`, which is for numbers of any length, took a tenth of the server's time; the tests compare.
 fn digits(id: Uuid) -> [u8; ENCODED_LEN] {
     let mut digits = [b'1'; ENCODED_LEN];
     let mut rest = id.as_u128();

@@ -30,6 +30,7 @@ CREATE TABLE wallet.accounts (
     CONSTRAINT accounts_pkey PRIMARY KEY (id, cell),
     CONSTRAINT accounts_balance_not_below_floor CHECK (floor_cents IS NULL OR balance_cents >= floor_cents),
     CONSTRAINT accounts_debt_not_above_zero CHECK (kind <> 'DEBT' OR balance_cents <= 0),
+    CONSTRAINT accounts_of_players_have_floors CHECK (user_id IS NULL OR floor_cents IS NOT NULL),
     CONSTRAINT accounts_player_has_user CHECK ((user_id IS NOT NULL) = (kind IN ('PLAYER', 'HOLD', 'BONUS', 'FREE_BET', 'DEBT'))),
     CONSTRAINT accounts_owned_has_owner CHECK ((owner_account_id IS NOT NULL) = (kind IN ('HOLD', 'BONUS', 'FREE_BET', 'DEBT'))),
     CONSTRAINT accounts_owner_fkey FOREIGN KEY (owner_account_id, cell) REFERENCES wallet.accounts (id, cell)

@@ -53,7 +53,7 @@ pub async fn list_wallets(
 
 /// Transfers between wallets
 ///
-/// From the wallet in the path to another of the same account. A transfer is undone by one back.
+/// From the wallet in the path to another of the same account: a bonus to cash, cash or a bonus to a debt.
 #[utoipa::path(post, path = "/v1/accounts/{account_id}/transfers", tag = "accounts",
     params(AccountPath), request_body = Transfer,
     responses((status = 201, description = "The posting, as the wallet that it came from sees it.", body = Posting)))]

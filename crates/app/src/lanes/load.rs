@@ -64,10 +64,18 @@ async fn load_accounts(
     let ids: BTreeSet<AccountId> = commands.iter().flat_map(|command| accounts_of(command)).collect();
     let house: Vec<Cell> = commands
         .iter()
-        .filter(|command| !matches!(***command, Command::Place(_)))
+        .filter(|command| has_the_house_as_a_side(command))
         .map(|command| command.player().cell)
         .collect();
     wallet::accounts::load(tx, &ids.into_iter().collect::<Vec<_>>(), cells, &house).await
+}
+
+const fn has_the_house_as_a_side(command: &Command) -> bool {
+    match command {
+        Command::Settle(_) => true,
+        Command::Move(MoveMoney { act: ByHand::Post(act), .. }) => !matches!(act, Act::Transfer { .. }),
+        Command::Place(_) | Command::Move(_) => false,
+    }
 }
 
 fn accounts_of(command: &Command) -> Vec<AccountId> {

@@ -62,7 +62,8 @@ impl Lanes {
         deadline: Instant,
     ) -> Result<Reply, Error> {
         let (reply, outcome) = oneshot::channel();
-        let owner = Owner { cell, account: command.player().account_id };
+        // All of a player's wallets stand in one line, so that a freeze takes its turn among what it stops.
+        let owner = Owner { cell, account: command.player().main_id };
         let waits = matches!(command, Command::Settle(_));
         let job = Job { command: Arc::new(command), deadline, reply };
         metrics::gauge!("overround_lane_queued").increment(1);

@@ -17,7 +17,7 @@ const ACCOUNT_SHARE: usize = 8;
 /// A batch costs as much as dozens of commands in one, whatever is in it. So while a lane works, another begins
 /// only for so large a part of a full batch...
 const WORTH_A_LANE: usize = 4;
-/// ...or once something has waited for so long: the lanes that work may be held up.
+/// ...or once something could have been taken for so long: the lanes that work may be held up.
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Why a queue did not take something.
@@ -203,16 +203,23 @@ impl<T> State<T> {
         self.ready_len > 0 && (is_enough || is_late())
     }
 
+    /// One command of each account of each cell first, then the next ones of those that have more.
     fn take(&mut self, max: usize) -> (Vec<T>, Vec<Cell>) {
         let mut taken = Vec::with_capacity(max.min(self.ready_len));
-        let mut cells = Vec::new();
+        let (mut cells, mut have_more) = (Vec::new(), VecDeque::new());
         while taken.len() < max {
-            let Some(cell) = self.ready.pop_front() else { break };
+            let fresh = self.ready.pop_front();
+            let Some(cell) = fresh.or_else(|| have_more.pop_front()) else { break };
             let Some(waiting) = self.cells.get_mut(&cell) else { continue };
-            self.ready_len -= waiting.len;
-            self.len -= waiting.take(max - taken.len(), &mut taken);
-            self.in_hand.insert(cell);
-            cells.push(cell);
+            if fresh.is_some() {
+                self.ready_len -= waiting.len;
+                self.in_hand.insert(cell);
+                cells.push(cell);
+            }
+            self.len -= waiting.take_a_round(max - taken.len(), &mut taken);
+            if waiting.len > 0 {
+                have_more.push_back(cell);
+            }
         }
         self.working += 1;
         self.ready_since = None;
@@ -253,10 +260,10 @@ impl<T> Waiting<T> {
         self.len += 1;
     }
 
-    /// Moves at most `max` into `taken`, one of each account in turn, and says how many.
-    fn take(&mut self, max: usize, taken: &mut Vec<T>) -> usize {
+    /// Moves one of each account into `taken`, at most `max`, and says how many.
+    fn take_a_round(&mut self, max: usize, taken: &mut Vec<T>) -> usize {
         let before = self.len;
-        let mut left = max;
+        let mut left = max.min(self.turns.len());
         while left > 0 {
             let Some(account) = self.turns.pop_front() else { break };
             let Some(of_account) = self.by_account.get_mut(&account) else { continue };
@@ -307,6 +314,17 @@ mod tests {
         }
         assert_eq!(take(&queue, 4).await.items, [11, 21, 31, 12]);
         assert_eq!(take(&queue, 4).await.items, [22, 13]);
+    }
+
+    #[tokio::test]
+    async fn who_floods_one_cell_waits_for_those_of_another() {
+        let queue = queue(800);
+        for what in 0..50 {
+            queue.push(owner(0, 1), what).unwrap();
+        }
+        queue.push(owner(0, 2), 98).unwrap();
+        queue.push(owner(1, 3), 99).unwrap();
+        assert_eq!(take(&queue, 5).await.items, [0, 98, 99, 1, 2]);
     }
 
     #[tokio::test]

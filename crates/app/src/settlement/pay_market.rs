@@ -12,10 +12,10 @@ use overround_store::market;
 use std::sync::Arc;
 use tokio::time::{Duration, Instant};
 
-/// How many bets are read, and wait in a lane, at once.
+/// How many bets are read, and wait for a lane, at once.
 const BETS_AT_ONCE: i64 = 512;
 
-/// How long a settlement may wait in a lane. It is not executed later, and found again by its legs.
+/// How long a settlement may wait for a lane. It is not executed later, and found again by its legs.
 const LANE_PATIENCE: Duration = Duration::from_secs(30);
 
 impl App {

@@ -33,7 +33,7 @@ pub(crate) struct Player {
 impl Player {
     /// The accounts that a bet of the player moves money between.
     pub(crate) const fn accounts(&self) -> PlayerAccounts {
-        PlayerAccounts { player: self.account_id, hold: self.hold_id, currency: self.currency }
+        PlayerAccounts { player: self.main_id, hold: self.hold_id, currency: self.currency }
     }
 }
 

@@ -67,15 +67,16 @@ pub struct WalletView {
 }
 
 impl WalletView {
-    fn new(account: &Account, created_at: Timestamp) -> Self {
-        Self {
+    /// The account as a wallet; none where it has no floor, which every wallet has.
+    fn new(account: &Account, created_at: Timestamp) -> Option<Self> {
+        Some(Self {
             id: account.id,
             kind: account.kind,
             currency: account.currency,
             balance: account.balance,
-            floor: account.floor.unwrap_or(Cents::ZERO),
+            floor: account.floor?,
             created_at,
-        }
+        })
     }
 }
 

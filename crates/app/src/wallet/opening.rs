@@ -57,10 +57,14 @@ impl App {
         V: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
     {
         let trace_id = opening.keyed.trace_id.clone();
+        let name = match opening.rows {
+            Rows::Player(_) => "open_account",
+            Rows::Wallet(_) => "open_wallet",
+        };
         let opening = Arc::new(opening);
         let ran = self
             .store()
-            .run("open_account", Isolation::Serializable, move |tx| {
+            .run(name, Isolation::Serializable, move |tx| {
                 let opening = Arc::clone(&opening);
                 Box::pin(async move { opening.run(tx).await })
             })

@@ -11,8 +11,8 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Refused`] with ACCOUNT_CLOSED, ACCOUNT_FROZEN (for debits or credits), CURRENCY_MISMATCH,
-    /// INSUFFICIENT_FUNDS or ABOVE_DEBT; [`Error::Invalid`] for an amount that is not from 1 to 10^13, and for a
-    /// wallet that does not stand beside the first.
+    /// INSUFFICIENT_FUNDS or ABOVE_DEBT; [`Error::Invalid`] for an amount that is not from 1 to 10^13, for a
+    /// wallet that does not stand beside the first, and for kinds that money does not go between.
     pub async fn transfer(
         &self,
         from: AccountId,
@@ -24,16 +24,17 @@ impl App {
         let by = Authored::new(author, reason)?;
         check_amount(amount, 1)?;
         let wallet = self.wallet(from).await?;
-        let is_beside = match self.wallet(to).await {
-            Ok(other) => other.main_id == wallet.main_id && other.account_id != wallet.account_id,
-            Err(Error::NotFound { .. }) => false,
+        let refuse = |detail: String| Error::Invalid { pointer: "/to_account_id".to_owned(), detail };
+        let beside = match self.wallet(to).await {
+            Ok(other) if other.main_id == wallet.main_id && other.account_id != wallet.account_id => {
+                Some(other)
+            }
+            Ok(_) | Err(Error::NotFound { .. }) => None,
             Err(error) => return Err(error),
         };
-        if !is_beside {
-            return Err(Error::Invalid {
-                pointer: "/to_account_id".to_owned(),
-                detail: "it is no other wallet of the same account".to_owned(),
-            });
+        let other = beside.ok_or_else(|| refuse("it is no other wallet of the same account".to_owned()))?;
+        if !wallet.kind.transfers_to(other.kind) {
+            return Err(refuse(format!("nothing is transferred from {} to {}", wallet.kind, other.kind)));
         }
         self.post_by_hand(wallet, keyed, Act::Transfer { to, amount, currency }, by).await
     }

@@ -7,6 +7,7 @@ use crate::{Answer, App, Error, Keyed};
 use overround_domain::events::EventType;
 use overround_domain::ids::AccountId;
 use overround_domain::money::Cents;
+use overround_domain::time::Timestamp;
 use overround_domain::wallet::{Account, AccountKind, AccountStatus};
 use overround_store::wallet::accounts;
 use serde_json::json;
@@ -47,7 +48,7 @@ impl App {
             seq: 0,
         };
         let created_at = id.created_at().unwrap_or_else(|| self.clock().now());
-        let view = WalletView::new(&wallet, created_at);
+        let view = view_of(&wallet, created_at)?;
         let payload = json!({
             "account_id": id.uuid(), "owner_account_id": player.account_id.uuid(), "kind": kind,
             "currency": player.currency, "floor_cents": floor, "author": actor,
@@ -76,8 +77,14 @@ impl App {
 
     async fn wallets_beside(&self, wallet: Player) -> Result<Vec<WalletView>, Error> {
         let rows = accounts::wallets_of(self.store().read(), wallet.main_id, wallet.cell).await?;
-        Ok(rows.iter().map(|(account, created_at)| WalletView::new(account, *created_at)).collect())
+        rows.iter().map(|(account, created_at)| view_of(account, *created_at)).collect()
     }
+}
+
+fn view_of(account: &Account, created_at: Timestamp) -> Result<WalletView, Error> {
+    let without =
+        || overround_store::Error::inconsistent("wallet.accounts", "floor_cents", account.id, "it is null");
+    Ok(WalletView::new(account, created_at).ok_or_else(without)?)
 }
 
 /// The floor of a new wallet of that kind.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 stored_enum! {
     /// Why a request was refused. The order of the variants is the order of the checks: the first
-    /// failure wins. The last three are not of bets ([`RefusalCode::OF_BETS`]) and are checked before
-    /// what the account allows.
+    /// failure wins. The last three are not of bets ([`RefusalCode::OF_BETS`]): two are checked before
+    /// what the account allows, the last with the funds.
     RefusalCode {
         /// The key was used before for another request.
         IdempotencyMismatch = "IDEMPOTENCY_MISMATCH",

@@ -32,6 +32,13 @@ impl AccountKind {
     pub const fn is_wallet(self) -> bool {
         matches!(self, Self::Player | Self::Bonus | Self::FreeBet | Self::Debt)
     }
+
+    /// Whether money of this kind may become money of that one: a bonus that was earned becomes cash, and both
+    /// repay a debt. What is a player's own is not made a bonus, a free bet is never paid out, and nobody
+    /// is lent cash.
+    pub const fn transfers_to(self, to: Self) -> bool {
+        matches!((self, to), (Self::Bonus, Self::Player) | (Self::Player | Self::Bonus, Self::Debt))
+    }
 }
 
 stored_enum! {

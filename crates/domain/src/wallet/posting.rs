@@ -60,7 +60,7 @@ impl EntryType {
 
 impl RefType {
     /// Whether a posting of it may be reversed. What a bet moved is undone by settling the bet anew, a transfer
-    /// by one back, and a reversal by doing again what it took back.
+    /// by adjusting both wallets, and a reversal by doing again what it took back.
     pub const fn is_reversible(self) -> bool {
         matches!(self, Self::Deposit | Self::Withdrawal | Self::Adjustment)
     }

@@ -16,7 +16,7 @@ pub enum Benchmark {
 #[derive(Debug, Clone, Args)]
 pub struct Load {
     /// Connections that each send one request after the other (for `post`: tasks)
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub connections: u32,
     /// How long a round measures, after a warm-up
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]

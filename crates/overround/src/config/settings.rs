@@ -63,7 +63,7 @@ settings! {
     keeper_database_url: Option<ServerUrl> = None;
     /// Redis or Valkey. Not set: the embedded one.
     redis_url: Option<ServerUrl> = None;
-    /// The largest number of PostgreSQL connections of the application.
+    /// The largest number of PostgreSQL connections of the application, beside one for each lane.
     database_connections_max: u32 = 16;
     /// Address and port of the HTTP API.
     listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
@@ -91,12 +91,12 @@ settings! {
     legs_max: usize = 20;
     /// For how long the same bet under another key counts as sent twice, in milliseconds.
     duplicate_window_ms: i64 = 3_000;
-    /// How many lanes run beside each other; money commands of one cell always take the same one. While one waits
-    /// for the disk others decide and write: more than the database has cores gains nothing.
+    /// How many transactions of money run beside each other, each on a connection of its own. While one waits for the
+    /// disk others decide and write: many more than the database has cores gain nothing.
     lanes: usize = 3;
     /// The largest number of commands in one transaction of a lane.
     batch_max: usize = 128;
-    /// The largest number of commands that wait in a lane; more are answered with 503.
+    /// The largest number of commands that wait for the lanes; more are answered with 503.
     queue_depth: usize = 4_096;
     /// What is logged, as in `info,sqlx=warn`.
     log: String = "info,sqlx=warn".to_owned();

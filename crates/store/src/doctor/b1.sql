@@ -17,8 +17,8 @@ WITH keys AS (
     FROM wallet.idempotency WHERE answer ? 'moved'
     GROUP BY 1, 2, 3
 ), postings AS (
-    -- What was moved by hand, apart from the side of the clearing account or the house, and of a transfer the side
-    -- that it came from.
+    -- What was moved by hand, apart from the side of the clearing account or the house, and from the wallet that a
+    -- transfer went to.
     SELECT e.account_id, e.cell, e.posting_id, sum(e.amount_cents)::text AS cents
     FROM wallet.ledger_entries e
     JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell

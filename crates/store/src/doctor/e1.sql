@@ -1,6 +1,12 @@
 -- Each change and each event, told apart by type, aggregate and what else names the change: as many of the
 -- one as of the other, and one.
-WITH changes AS (
+WITH transfers AS MATERIALIZED (
+    SELECT f.account_id AS from_id, t.account_id AS to_id, f.cell, f.posting_id, -f.amount_cents AS amount_cents
+    FROM wallet.ledger_entries f
+    LEFT JOIN wallet.ledger_entries t
+        ON t.posting_id = f.posting_id AND t.cell = f.cell AND t.ref_type = 'TRANSFER' AND t.amount_cents > 0
+    WHERE f.ref_type = 'TRANSFER' AND f.amount_cents < 0
+), changes AS (
     SELECT 'account.opened' AS type, id AS aggregate_id, '' AS detail FROM wallet.accounts WHERE kind = 'PLAYER'
     UNION ALL
     SELECT 'wallet.opened', id, kind FROM wallet.accounts WHERE kind IN ('BONUS', 'FREE_BET', 'DEBT')
@@ -20,9 +26,8 @@ WITH changes AS (
     JOIN wallet.accounts a ON a.id = e.account_id AND a.cell = e.cell AND a.kind IN ('PLAYER', 'BONUS', 'FREE_BET', 'DEBT')
     WHERE e.ref_type = 'ADJUSTMENT'
     UNION ALL
-    -- A transfer's event is about the wallet that it came from.
-    SELECT 'wallet.transferred', account_id, concat(posting_id, ' ', -amount_cents)
-    FROM wallet.ledger_entries WHERE ref_type = 'TRANSFER' AND amount_cents < 0
+    -- A transfer's event is about the wallet that it came from, and names the one that it went to.
+    SELECT 'wallet.transferred', from_id, concat(posting_id, ' ', amount_cents, ' ', to_id) FROM transfers
     UNION ALL
     -- What reverses a posting against what was noted as reversed: the one and only one of the other.
     SELECT 'wallet.reversed', coalesce(e.account_id, r.posting_id), concat(e.posting_id, ' ', r.posting_id, ' ', e.amount_cents)
@@ -50,7 +55,8 @@ WITH changes AS (
         WHEN 'wallet.credited' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
         WHEN 'wallet.debited' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
         WHEN 'wallet.adjusted' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
-        WHEN 'wallet.transferred' THEN concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents')
+        WHEN 'wallet.transferred' THEN
+            concat(payload ->> 'posting_id', ' ', payload ->> 'amount_cents', ' ', payload ->> 'to_account_id')
         WHEN 'wallet.reversed' THEN
             concat(payload ->> 'posting_id', ' ', payload ->> 'reversed_posting_id', ' ', payload ->> 'amount_cents')
         WHEN 'bet.placed' THEN ''
@@ -72,6 +78,14 @@ WITH changes AS (
 ), broken AS (
     SELECT format('%s of %s%s: %s changes, %s events', type, aggregate_id, CASE detail WHEN '' THEN '' ELSE ' (' || detail || ')' END, changes, events) AS sample
     FROM pairs WHERE changes <> 1 OR events <> 1
+    UNION ALL
+    SELECT format('transfer %s: accounts %s and %s are no wallets of one player''s account', x.posting_id, x.from_id, x.to_id)
+    FROM transfers x
+    JOIN wallet.accounts f ON f.id = x.from_id AND f.cell = x.cell
+    LEFT JOIN wallet.accounts t ON t.id = x.to_id AND t.cell = x.cell
+        AND t.kind IN ('PLAYER', 'BONUS', 'FREE_BET', 'DEBT')
+        AND coalesce(t.owner_account_id, t.id) = coalesce(f.owner_account_id, f.id)
+    WHERE t.id IS NULL OR f.kind NOT IN ('PLAYER', 'BONUS', 'FREE_BET', 'DEBT')
     UNION ALL
     SELECT format('account %s: its status is %s, its last freeze left %s', a.id, a.status, coalesce(f.status, 'ACTIVE'))
     FROM wallet.accounts a

@@ -1,6 +1,6 @@
--- Each account of a player: its balance against its floor, and a debt's against zero. Only a debt may have no floor.
+-- Each account of a player: its balance against its floor, and a debt's against zero.
 WITH accounts AS MATERIALIZED (
-    SELECT id, kind, balance_cents, CASE kind WHEN 'DEBT' THEN floor_cents ELSE coalesce(floor_cents, 0) END AS least,
+    SELECT id, kind, balance_cents, coalesce(floor_cents, 0) AS least,
            CASE kind WHEN 'DEBT' THEN 0 END AS most
     FROM wallet.accounts
     WHERE kind IN ('PLAYER', 'HOLD', 'BONUS', 'FREE_BET', 'DEBT')

@@ -209,15 +209,19 @@ pub async fn find_wallet(executor: impl PgExecutor<'_>, id: AccountId) -> Result
          FROM wallet.accounts a \
          LEFT JOIN wallet.accounts h \
            ON h.owner_account_id = coalesce(a.owner_account_id, a.id) AND h.kind = 'HOLD' AND h.cell = a.cell \
-         WHERE a.id = $1 AND a.kind IN ('PLAYER', 'BONUS', 'FREE_BET', 'DEBT')",
+         WHERE a.id = $1 AND a.user_id IS NOT NULL",
     )
     .bind(id.uuid())
     .fetch_optional(executor)
     .await?;
     let Some((kind, cell, currency, user, main, hold)) = row else { return Ok(None) };
+    let kind: AccountKind = kind.parse().map_err(|_| Error::inconsistent(TABLE, "kind", id, kind))?;
+    if !kind.is_wallet() {
+        return Ok(None);
+    }
     let hold = hold.ok_or_else(|| Error::inconsistent(TABLE, "id", id, "its player has no hold account"))?;
     Ok(Some(Fixed {
-        kind: kind.parse().map_err(|_| Error::inconsistent(TABLE, "kind", id, kind))?,
+        kind,
         cell: Cell::from_i16(cell).ok_or_else(|| Error::inconsistent(TABLE, "cell", id, cell))?,
         currency: currency.parse().map_err(|_| Error::inconsistent(TABLE, "currency", id, currency))?,
         user_id: UserId::from_uuid(user),
