@@ -72,9 +72,7 @@ impl Act {
             Self::Adjust { amount, currency } => {
                 app.adjust(account, keyed, by(amount, currency, author, reason)).await?
             }
-            Self::Reverse { posting } => {
-                app.reverse_posting(account, posting, keyed, author, reason).await?
-            }
+            Self::Reverse { posting } => app.reverse_posting(account, posting, keyed, author, reason).await?,
             Self::Freeze { freeze, on } => {
                 let frozen = app.freeze(account, keyed, freeze, on, author, reason).await?;
                 return Ok(frozen.map(Value::Frozen));

@@ -7,7 +7,8 @@ use super::acts::Act;
 use super::calls::{Ask, Call, Cast, OpId, Value};
 use super::model::{Account, Market, Model, Posted, Stops};
 use super::workload::{
-    Amount, BetPlan, Change, HandPlan, Kind, LegFlaw, LegPlan, Op, SettleFlaw, Target, Trade, currency_of, pounds,
+    Amount, BetPlan, Change, HandPlan, Kind, LegFlaw, LegPlan, Op, SettleFlaw, Target, Trade, currency_of,
+    pounds,
 };
 use messages::{changed, template};
 use overround_domain::betting::{Fraction, LegRequest, LegResult, LegType, PlaceBet};

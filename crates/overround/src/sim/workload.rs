@@ -96,11 +96,26 @@ pub enum Amount {
 /// What is done to an account by hand.
 #[derive(Debug, Clone, Copy)]
 pub enum HandPlan {
-    Move { credits: bool, amount: Amount, foreign: bool },
-    Adjust { takes: bool, amount: Amount, foreign: bool },
-    Reverse { target: Target, pick: u32 },
+    Move {
+        credits: bool,
+        amount: Amount,
+        foreign: bool,
+    },
+    Adjust {
+        takes: bool,
+        amount: Amount,
+        foreign: bool,
+    },
+    Reverse {
+        target: Target,
+        pick: u32,
+    },
     /// `anyway`: as it is drawn, whether or not it changes anything.
-    Freeze { freeze: Freeze, on: bool, anyway: bool },
+    Freeze {
+        freeze: Freeze,
+        on: bool,
+        anyway: bool,
+    },
 }
 
 /// Which posting is to be taken back.

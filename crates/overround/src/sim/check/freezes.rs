@@ -24,7 +24,8 @@ impl Done<'_> {
 /// What was stopped on the account: before the step, and after each freeze that changed it. Freezes are never
 /// refused. One that changes nothing has the number of the last that did.
 pub(super) fn in_order(account: &mut Account, asked: &[&Heard], now: i64) -> Result<Vec<Stops>, Mismatch> {
-    let done: Vec<Done<'_>> = asked.iter().filter_map(|heard| carried_out(heard).transpose()).collect::<Result<_, _>>()?;
+    let done: Vec<Done<'_>> =
+        asked.iter().filter_map(|heard| carried_out(heard).transpose()).collect::<Result<_, _>>()?;
     let mut stops = account.purse.stops;
     let mut order = vec![stops];
     let last = done.iter().map(|one| one.view.version).max().unwrap_or(account.freezes).max(account.freezes);

@@ -120,9 +120,7 @@ fn posting(id: u128) -> PostingId {
 
 #[test]
 fn acts_by_hand_are_refused_in_the_order_of_the_rules() {
-    use RefusalCode::{
-        AccountFrozen, AlreadyReversed, CurrencyMismatch, InsufficientFunds, NotReversible,
-    };
+    use RefusalCode::{AccountFrozen, AlreadyReversed, CurrencyMismatch, InsufficientFunds, NotReversible};
     let (own, pounds) = (Currency::EUR, "GBP".parse().unwrap());
     let [debits, credits] = [(true, false), (false, true)].map(|(debits, credits)| Stops { debits, credits });
     let debit = |amount, currency| Act::Move { credits: false, amount, currency };

@@ -1,8 +1,8 @@
 //! Drawing a step.
 
 use super::{
-    ACCOUNTS, Amount, Batch, BetPlan, Change, HandPlan, Kind, LegFlaw, LegPlan, MARKETS, OPS_MAX, Op, SettleFlaw, Target,
-    Trade,
+    ACCOUNTS, Amount, Batch, BetPlan, Change, HandPlan, Kind, LegFlaw, LegPlan, MARKETS, OPS_MAX, Op,
+    SettleFlaw, Target, Trade,
 };
 use crate::sim::calls::OpId;
 use overround_domain::betting::PricePolicy;
