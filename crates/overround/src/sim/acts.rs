@@ -38,7 +38,8 @@ impl Act {
     /// Another act for a key that is used twice; the same one where there is no other of its kind.
     pub const fn twist(&mut self) {
         match self {
-            Self::Move { amount, .. } | Self::Adjust { amount, .. } => *amount += 1,
+            // Away from zero, which nobody may move.
+            Self::Move { amount, .. } | Self::Adjust { amount, .. } => *amount += amount.signum(),
             Self::Freeze { on, .. } => *on = !*on,
             Self::Reverse { .. } => {}
         }

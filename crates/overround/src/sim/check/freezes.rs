@@ -35,9 +35,11 @@ pub(super) fn in_order(account: &mut Account, asked: &[&Heard], now: i64) -> Res
     same_views(&done, account, stops, now)?;
     while account.freezes < last {
         account.freezes += 1;
-        let numbered = |one: &&Done<'_>| one.view.version == account.freezes;
-        let changed = done.iter().filter(numbered).map(|one| one.after(stops)).find(|after| *after != stops);
-        let Some(after) = changed else {
+        // Of those with one number the first changed something; the others found it as they wanted it.
+        let numbered = done.iter().filter(|one| one.view.version == account.freezes);
+        let mut left = numbered.map(|one| (one.after(stops), one.view.status));
+        let changed = left.find(|(after, status)| *after != stops && after.status() == *status);
+        let Some((after, _)) = changed else {
             let what = format!("freeze {} of {}", account.freezes, account.id);
             let house: Vec<_> = done.iter().map(|one| (one.ask, one.view)).collect();
             return Err(Mismatch::new(None, what, format!("one that changes {stops:?}"), house));
