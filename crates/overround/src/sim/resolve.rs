@@ -102,9 +102,7 @@ impl Resolver<'_> {
             }
             Kind::ByHand { slot, plan } => self.by_hand(*slot, plan),
             Kind::Bet(plan) => self.bet(plan)?,
-            Kind::Publish { slot, change } => {
-                Call::Publish { slot: *slot, said: Box::new(self.message(*slot, change)) }
-            }
+            Kind::Publish { slot, change } => self.publish(*slot, change),
             Kind::Trade { slot, act } => {
                 let to = match act {
                     Trade::Suspend | Trade::OnNoMarket => Some(MarketStatus::Suspended),
@@ -289,7 +287,18 @@ impl Resolver<'_> {
         Some(Call::Settle { slot, market: market.id, outcomes, reason: "simulated".to_owned() })
     }
 
-    /// The producer's next message: a new market where the last one of the slot is paid to the end.
+    /// The producer's next message; where the last one settled a market that still has to be paid, mostly that.
+    fn publish(&self, slot: usize, change: &Change) -> Call {
+        let unpaid = self
+            .market(slot)
+            .filter(|market| market.endings.is_some() && self.model.has_open_legs(market.id));
+        match unpaid {
+            Some(market) if !matches!(change, Change::Same) => Call::Pay { slot, market: market.id },
+            _ => Call::Publish { slot, said: Box::new(self.message(slot, change)) },
+        }
+    }
+
+    /// A new market where the last one of the slot is paid to the end.
     fn message(&self, slot: usize, change: &Change) -> SourceMarket {
         match self.market(slot) {
             // What a trader closed does not come back: its result is all that there is to say.

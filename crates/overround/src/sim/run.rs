@@ -78,7 +78,7 @@ pub fn bounded(config: &Config) -> Config {
     let mut config = config.clone();
     config.stake_cents_min = 100;
     config.stake_cents_max = 50_000;
-    config.payout_cents_max = 400_000;
+    config.payout_cents_max = 250_000;
     config.legs_max = 4;
     config.duplicate_window_ms = 3_000;
     config

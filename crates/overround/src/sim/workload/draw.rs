@@ -216,11 +216,13 @@ impl Draw {
     }
 
     fn legs(&mut self) -> Vec<LegPlan> {
-        let count = *pick(&[1, 1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5], self.below(12));
-        let (first, same_event) = (self.index(MARKETS / 2), self.one_in(10));
+        let count = *pick(&[1, 1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5, 5], self.below(13));
+        // With a flaw in every third leg, hardly a long parlay would reach the rules on the whole bet.
+        let (first, same_event, sound) = (self.index(MARKETS / 2), self.one_in(10), self.one_in(2));
         let leg = |draw: &mut Self, at: usize| {
             let event = if same_event { first } else { (first + at) % (MARKETS / 2) };
-            LegPlan { market: event * 2 + draw.index(2), outcome: draw.index(4), flaw: draw.flaw() }
+            let flaw = if sound { LegFlaw::None } else { draw.flaw() };
+            LegPlan { market: event * 2 + draw.index(2), outcome: draw.index(4), flaw }
         };
         (0..count).map(|at| leg(self, at)).collect()
     }
