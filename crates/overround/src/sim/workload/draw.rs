@@ -247,3 +247,19 @@ fn pick<T>(of: &[T], at: u32) -> &T {
     #[expect(clippy::indexing_slicing, reason = "the lists are written here and none is empty")]
     of.get(at).unwrap_or(&of[0])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::batch;
+
+    #[test]
+    fn a_step_is_drawn_from_the_seed_and_its_number_alone() {
+        let drawn = |seed, steps: &[u32]| -> Vec<String> {
+            steps.iter().map(|step| format!("{:?}", batch(seed, *step))).collect()
+        };
+        let mut back = drawn(7, &[4, 3, 2]);
+        back.reverse();
+        assert_eq!(drawn(7, &[2, 3, 4]), back);
+        assert_ne!(drawn(8, &[2, 3, 4]), back);
+    }
+}
