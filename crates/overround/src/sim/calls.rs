@@ -1,7 +1,8 @@
 //! What is asked of the house, and what it answers.
 
+use super::acts::Act;
 use overround_app::{
-    AccountView, Answer, App, BetReceipt, Error, KeptRefusal, Keyed, MarketAction, Movement, Paid,
+    AccountView, Answer, App, BetReceipt, Error, FreezeView, KeptRefusal, Keyed, MarketAction, Paid,
     PostingView, Published, SettleMarket,
 };
 use overround_domain::betting::{LegResult, PlaceBet, RefusalCode};
@@ -39,7 +40,7 @@ impl fmt::Display for OpId {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
     Open { slot: usize, user: UserId, currency: Currency },
-    Move { account: AccountId, credits: bool, amount: i64, currency: Currency },
+    ByHand { account: AccountId, act: Act },
     Bet { account: AccountId, bet: PlaceBet },
     Publish { slot: usize, said: Box<SourceMarket> },
     Trade { slot: usize, market: MarketId, to: Option<MarketStatus>, reason: String },
@@ -52,8 +53,7 @@ impl Call {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Open { .. } => "open_account",
-            Self::Move { credits: true, .. } => "credit",
-            Self::Move { .. } => "debit",
+            Self::ByHand { act, .. } => act.name(),
             Self::Bet { .. } => "place_bet",
             Self::Publish { .. } => "publish",
             Self::Trade { to: Some(MarketStatus::Closed), .. } => "close",
@@ -64,10 +64,10 @@ impl Call {
         }
     }
 
-    /// The account whose money it moves.
+    /// The player's account that it is about.
     pub const fn account(&self) -> Option<AccountId> {
         match self {
-            Self::Move { account, .. } | Self::Bet { account, .. } => Some(*account),
+            Self::ByHand { account, .. } | Self::Bet { account, .. } => Some(*account),
             _ => None,
         }
     }
@@ -77,7 +77,7 @@ impl Call {
     pub fn twisted(&self) -> Self {
         let mut other = self.clone();
         match &mut other {
-            Self::Move { amount, .. } => *amount += 1,
+            Self::ByHand { act, .. } => act.twist(),
             Self::Bet { bet, .. } => bet.stake = Cents::new(bet.stake.get().saturating_add(1)),
             Self::Trade { reason, .. } | Self::Settle { reason, .. } => reason.push_str(" again"),
             // What their hash is made of says so: see `Cast::keyed`.
@@ -112,6 +112,7 @@ pub struct Given {
 pub enum Value {
     Opened(AccountView),
     Moved(PostingView),
+    Frozen(FreezeView),
     Placed(Box<BetReceipt>),
     Acted(MarketAction),
     Published(Box<Published>),
@@ -130,6 +131,7 @@ impl Value {
         match self {
             Self::Opened(_) => "OPENED",
             Self::Moved(_) => "MOVED",
+            Self::Frozen(view) => view.status.as_str(),
             Self::Placed(_) => "ACCEPTED",
             Self::Acted(_) => "DONE",
             Self::Published(_) => "PUBLISHED",
@@ -153,7 +155,12 @@ impl Value {
     /// Whether it is kept under its key for ever.
     pub fn is_kept(&self) -> bool {
         match self {
-            Self::Opened(_) | Self::Moved(_) | Self::Placed(_) | Self::Acted(_) | Self::Conflict(_) => true,
+            Self::Opened(_)
+            | Self::Moved(_)
+            | Self::Frozen(_)
+            | Self::Placed(_)
+            | Self::Acted(_)
+            | Self::Conflict(_) => true,
             Self::Refused(_) => !matches!(
                 self.refused(),
                 Some(
@@ -222,16 +229,7 @@ async fn once(app: &App, cast: &Cast, ask: &Ask) -> Result<Answer<Value>, Error>
         Call::Open { user, currency, .. } => {
             Ok(app.open_account(&actor, keyed, user, currency).await?.map(Value::Opened))
         }
-        Call::Move { account, credits, amount, currency } => {
-            let (author, reason) = (actor, "simulated".to_owned());
-            let movement = Movement { amount: Cents::new(amount), currency, author, reason };
-            let moved = if credits {
-                app.credit(account, keyed, movement).await?
-            } else {
-                app.debit(account, keyed, movement).await?
-            };
-            Ok(moved.map(Value::Moved))
-        }
+        Call::ByHand { account, act } => act.send(app, account, keyed, actor).await,
         Call::Bet { account, bet } => {
             Ok(app.place_bet(account, keyed, bet).await?.map(|receipt| Value::Placed(Box::new(receipt))))
         }
@@ -258,7 +256,8 @@ async fn once(app: &App, cast: &Cast, ask: &Ask) -> Result<Answer<Value>, Error>
     }
 }
 
-trait Map<T> {
+/// An answer with another content.
+pub(super) trait Map<T> {
     fn map<U>(self, value: impl FnOnce(T) -> U) -> Answer<U>;
 }
 

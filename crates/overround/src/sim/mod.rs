@@ -1,8 +1,9 @@
 //! `sim`: a seeded workload on two processes against a reference model, compared after every step.
 //!
-//! `workload.rs` draws the steps, `resolve.rs` makes requests of them, `calls.rs` sends them, `model/` is the
+//! `workload.rs` draws the steps, `resolve.rs` makes requests of them, `calls.rs` and `acts.rs` send them, `model/` is the
 //! bookmaker that the house is compared with, `check/` compares, and `narrow.rs` shortens what fails.
 
+mod acts;
 mod calls;
 mod check;
 mod model;

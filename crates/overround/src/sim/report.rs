@@ -15,6 +15,10 @@ pub struct SimReport {
     operations: BTreeMap<&'static str, u64>,
     /// Answers by their code.
     outcomes: BTreeMap<&'static str, u64>,
+    /// The same by both.
+    answers: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    /// Bets that were paid, by their result; VOID has none.
+    closed: BTreeMap<&'static str, u64>,
     /// Answers that were an earlier request's.
     replayed: u64,
     /// Requests that were sent again because the house was busy.
@@ -25,13 +29,20 @@ pub struct SimReport {
 impl SimReport {
     /// The report of a run that is over.
     pub fn new(seed: u64, tally: Tally, doctor: DoctorReport) -> Self {
-        let Tally { steps, operations, outcomes, replayed, resent } = tally;
+        let Tally { steps, answers, closed, replayed, resent } = tally;
+        let operations = answers.iter().map(|(asked, counts)| (*asked, counts.values().sum())).collect();
+        let mut outcomes = BTreeMap::new();
+        for (outcome, count) in answers.values().flatten() {
+            *outcomes.entry(*outcome).or_insert(0) += count;
+        }
         Self {
             ok: doctor.ok,
             seed,
             steps,
             operations,
             outcomes,
+            answers,
+            closed,
             replayed,
             resent,
             invariants: doctor.invariants,
@@ -41,17 +52,25 @@ impl SimReport {
 
 /// The report for people.
 pub fn tables(report: &SimReport) -> String {
-    let counts = |counts: &BTreeMap<&'static str, u64>| {
-        counts.iter().map(|(name, count)| format!("  {name:<24}{count:>10}")).collect::<Vec<_>>().join("\n")
+    let line = |depth: usize, name: &str, count: u64| {
+        let width = 28 - depth;
+        format!("{:depth$}{name:<width$}{count:>10}", "")
     };
+    let counts = |depth: usize, counts: &BTreeMap<&'static str, u64>| -> Vec<String> {
+        counts.iter().map(|(name, count)| line(depth, name, *count)).collect()
+    };
+    let answers = report.answers.iter().flat_map(|(asked, answers)| {
+        let total = line(2, asked, answers.values().sum());
+        std::iter::once(total).chain(counts(4, answers))
+    });
     let invariants = report.invariants.clone();
     let total: u64 = report.operations.values().sum();
     format!(
-        "{total} operations\n{}\noutcomes ({} replayed, {} sent again)\n{}\n{}\nseed {}: {} steps, house and model agree",
-        counts(&report.operations),
+        "{total} operations, by their answers ({} replayed, {} sent again)\n{}\nbets paid\n{}\n{}\nseed {}: {} steps, house and model agree",
         report.replayed,
         report.resent,
-        counts(&report.outcomes),
+        answers.collect::<Vec<_>>().join("\n"),
+        counts(2, &report.closed).join("\n"),
         doctor_table(&DoctorReport { ok: report.ok, invariants }),
         report.seed,
         report.steps,

@@ -1,25 +1,31 @@
 //! From what the workload draws to what is asked: slots become ids, and prices those that the model knows, so
 //! that a step means something whichever steps were left out before it.
 
+mod messages;
+
+use super::acts::Act;
 use super::calls::{Ask, Call, Cast, OpId, Value};
-use super::model::{Market, Model};
+use super::model::{Account, Market, Model, Posted, Stops};
 use super::workload::{
-    Amount, BetPlan, Change, Kind, LegFlaw, LegPlan, Op, SettleFlaw, Trade, currency_of, pounds,
+    Amount, BetPlan, Change, HandPlan, Kind, LegFlaw, LegPlan, Op, SettleFlaw, Target, Trade, currency_of,
+    pounds,
 };
+use messages::{changed, template};
 use overround_domain::betting::{Fraction, LegRequest, LegResult, LegType, PlaceBet};
-use overround_domain::ids::{AccountId, MarketId, OutcomeId};
-use overround_domain::markets::{
-    Line, MarketKind, MarketStatus, OutcomeStatus, SourceEvent, SourceMarket, SourceOutcome, SourceStatus,
-    TieRule,
-};
+use overround_domain::ids::{AccountId, MarketId, OutcomeId, PostingId};
+use overround_domain::markets::{Line, MarketStatus, SourceMarket};
 use overround_domain::money::{Cents, Currency};
 use overround_domain::odds::Price;
+use overround_domain::wallet::Freeze;
 use serde_json::Map;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// How many steps an operation can be replayed after.
 const REMEMBERED_STEPS: u32 = 16;
+
+/// How many accounts may be frozen before freezing turns into letting go, so that the others keep betting.
+const FROZEN_MAX: usize = 4;
 
 /// Answers that are kept for ever, as far as the workload remembers them.
 #[derive(Debug, Default)]
@@ -94,16 +100,9 @@ impl Resolver<'_> {
             Kind::Open { slot } => {
                 Call::Open { slot: *slot, user: self.cast.user(*slot), currency: currency_of(*slot) }
             }
-            Kind::Move { slot, credits, amount, foreign } => Call::Move {
-                account: self.account(*slot),
-                credits: *credits,
-                amount: self.amount(*slot, *amount),
-                currency: currency(*slot, *foreign),
-            },
+            Kind::ByHand { slot, plan } => self.by_hand(*slot, plan),
             Kind::Bet(plan) => self.bet(plan)?,
-            Kind::Publish { slot, change } => {
-                Call::Publish { slot: *slot, said: Box::new(self.message(*slot, change)) }
-            }
+            Kind::Publish { slot, change } => self.publish(*slot, change),
             Kind::Trade { slot, act } => {
                 let to = match act {
                     Trade::Suspend | Trade::OnNoMarket => Some(MarketStatus::Suspended),
@@ -124,15 +123,20 @@ impl Resolver<'_> {
 
     /// Whether a request is answered under its key, so that another one under it is refused.
     fn is_sound(&self, call: &Call) -> bool {
-        let opened = |account: &AccountId| self.model.accounts.values().any(|one| one.id == *account);
+        let found = |account: &AccountId| self.model.accounts.values().find(|one| one.id == *account);
         match call {
-            Call::Move { account, amount, .. } => opened(account) && (1..1_000_000_000).contains(amount),
+            Call::ByHand { account, act } => found(account).is_some_and(|account| match act {
+                Act::Move { amount, .. } => (1..1_000_000_000).contains(amount),
+                Act::Adjust { amount, .. } => (1..1_000_000_000).contains(&amount.abs()),
+                Act::Reverse { posting } => account.purse.posted(*posting).is_some(),
+                Act::Freeze { .. } => true,
+            }),
             Call::Bet { account, bet } => {
                 let known = |leg: &LegRequest| {
                     let market = self.model.markets.values().find(|market| market.id == leg.market_id);
                     market.is_some_and(|market| market.runners.iter().any(|one| one.id == leg.outcome_id))
                 };
-                opened(account) && bet.legs.iter().all(known)
+                found(account).is_some() && bet.legs.iter().all(known)
             }
             Call::Trade { market, .. } => self.model.markets.values().any(|one| one.id == *market),
             Call::Settle { .. } => matches!(self.op.kind, Kind::Settle { flaw: SettleFlaw::None, .. }),
@@ -162,6 +166,55 @@ impl Resolver<'_> {
                 self.model.accounts.get(&slot).map_or(0, |account| account.purse.balance) + more
             }
         }
+    }
+
+    fn by_hand(&self, slot: usize, plan: &HandPlan) -> Call {
+        let act = match *plan {
+            HandPlan::Move { credits, amount, foreign } => {
+                Act::Move { credits, amount: self.amount(slot, amount), currency: currency(slot, foreign) }
+            }
+            HandPlan::Adjust { takes, amount, foreign } => {
+                let amount = self.amount(slot, amount);
+                let amount = if takes { -amount } else { amount };
+                Act::Adjust { amount, currency: currency(slot, foreign) }
+            }
+            HandPlan::Reverse { target, pick } => Act::Reverse { posting: self.posting(slot, target, pick) },
+            HandPlan::Freeze { freeze, on, anyway } => return self.freeze(slot, freeze, on, anyway),
+        };
+        Call::ByHand { account: self.account(slot), act }
+    }
+
+    /// Counted from the newest. An id of nothing where the account has none that fits.
+    fn posting(&self, slot: usize, target: Target, pick: u32) -> PostingId {
+        let anothers = || self.model.accounts.keys().copied().find(|other| *other != slot);
+        let slot = if target == Target::Anothers { anothers().unwrap_or(slot) } else { slot };
+        let postings = self.model.accounts.get(&slot).map(|account| account.purse.postings.as_slice());
+        let among = |fits: fn(&Posted) -> bool| -> Option<PostingId> {
+            let fitting: Vec<&Posted> =
+                postings.unwrap_or_default().iter().rev().filter(|one| fits(one)).collect();
+            let place = usize::try_from(pick).ok()? % fitting.len().max(1);
+            fitting.get(place).map(|posted| posted.id)
+        };
+        let found = match target {
+            Target::Fresh => among(|one| one.by_hand && !one.reversed).or_else(|| among(|_| true)),
+            Target::ByHand => among(|one| one.by_hand).or_else(|| among(|_| true)),
+            Target::Any | Target::Anothers => among(|_| true),
+            Target::Unknown => None,
+        };
+        found.unwrap_or_else(|| PostingId::from_uuid(self.nothing("posting")))
+    }
+
+    /// Lets go rather where many accounts are frozen, and rather what is frozen than what is not.
+    fn freeze(&self, slot: usize, freeze: Freeze, on: bool, anyway: bool) -> Call {
+        let is_frozen = |account: &Account| account.purse.stops != Stops::default();
+        let frozen: Vec<&Account> =
+            self.model.accounts.values().filter(|account| is_frozen(account)).collect();
+        let on = on && frozen.len() < FROZEN_MAX;
+        let own = self.model.accounts.get(&slot);
+        let elsewhere = !on && !anyway && !own.is_some_and(is_frozen);
+        let other = frozen.get(slot % frozen.len().max(1)).filter(|_| elsewhere);
+        let account = other.map_or_else(|| self.account(slot), |account| account.id);
+        Call::ByHand { account, act: Act::Freeze { freeze, on } }
     }
 
     fn bet(&self, plan: &BetPlan) -> Option<Call> {
@@ -234,7 +287,18 @@ impl Resolver<'_> {
         Some(Call::Settle { slot, market: market.id, outcomes, reason: "simulated".to_owned() })
     }
 
-    /// The producer's next message: a new market where the last one of the slot is paid to the end.
+    /// The producer's next message; where the last one settled a market that still has to be paid, mostly that.
+    fn publish(&self, slot: usize, change: &Change) -> Call {
+        let unpaid = self
+            .market(slot)
+            .filter(|market| market.endings.is_some() && self.model.has_open_legs(market.id));
+        match unpaid {
+            Some(market) if !matches!(change, Change::Same) => Call::Pay { slot, market: market.id },
+            _ => Call::Publish { slot, said: Box::new(self.message(slot, change)) },
+        }
+    }
+
+    /// A new market where the last one of the slot is paid to the end.
     fn message(&self, slot: usize, change: &Change) -> SourceMarket {
         match self.market(slot) {
             // What a trader closed does not come back: its result is all that there is to say.
@@ -265,107 +329,5 @@ fn result(ending: u32) -> LegResult {
         6 => LegResult::half_win(),
         7 => LegResult::half_lose(),
         _ => LegResult::dead_heat(Fraction::new(1, 2).unwrap_or(Fraction::ONE)),
-    }
-}
-
-/// A new market of a slot: of two lines, of four runners of which two win, or of three.
-fn template(slot: usize, generation: u32) -> SourceMarket {
-    let (kind, winners, runners) = match slot % 4 {
-        3 => (MarketKind::Line, 0, 4),
-        2 => (MarketKind::Odds, 2, 4),
-        _ => (MarketKind::Odds, 1, 3),
-    };
-    let outcome = |position: u32| {
-        let line = (kind == MarketKind::Line).then(|| {
-            Line::from_quarters(
-                if position.is_multiple_of(2) { -2 } else { 2 }
-                    * (1 + i32::try_from(position / 2).unwrap_or(0)),
-            )
-        });
-        SourceOutcome {
-            key: format!("r{position}"),
-            name: format!("Runner {position}"),
-            line,
-            pair: line.map(|_| position / 2),
-            position,
-            status: OutcomeStatus::Active,
-            best_back: Price::new(195 + 15 * position, 100).ok(),
-            won: None,
-        }
-    };
-    SourceMarket {
-        key: format!("m{slot}-{generation}"),
-        event: SourceEvent {
-            key: format!("e{}", slot / 2),
-            name: format!("Simulated {}", slot / 2),
-            sport: "football".to_owned(),
-            starts_at: None,
-        },
-        market_type: "SIMULATED".to_owned(),
-        name: format!("Market {slot}"),
-        kind,
-        number_of_winners: winners,
-        tie_rule: *TieRule::ALL.get(slot % 3).unwrap_or(&TieRule::DeadHeat),
-        status: SourceStatus::Open,
-        in_play: false,
-        bet_delay_ms: 0,
-        outcomes: (0..runners).map(outcome).collect(),
-    }
-}
-
-fn changed(said: &SourceMarket, change: &Change) -> SourceMarket {
-    let mut next = said.clone();
-    let count = next.outcomes.len();
-    match change {
-        Change::Same => {}
-        Change::Prices(backs) => {
-            // What the producer closed it opens again only now and then, as a correction.
-            if next.status != SourceStatus::Closed || backs.first().is_some_and(|back| back % 3 == 0) {
-                next.status = SourceStatus::Open;
-                next.outcomes.iter_mut().for_each(|one| one.won = None);
-            }
-            let active = next.outcomes.iter_mut().filter(|one| one.status == OutcomeStatus::Active);
-            active.zip(backs).for_each(|(one, back)| one.best_back = Price::new(*back, 100).ok());
-        }
-        Change::Suspend => next.status = SourceStatus::Suspended,
-        Change::Inactive => next.status = SourceStatus::Inactive,
-        Change::InPlay(delay_ms) => (next.in_play, next.bet_delay_ms) = (!next.in_play, *delay_ms),
-        Change::Remove { runner, leaves_out } => {
-            let place = runner % count.max(1);
-            if *leaves_out && next.kind == MarketKind::Odds && count > 1 {
-                next.outcomes.remove(place);
-            } else if let Some(one) = next.outcomes.get_mut(place) {
-                (one.status, one.best_back) = (OutcomeStatus::Removed, None);
-            }
-        }
-        Change::Unprice(runner) => {
-            if let Some(one) = next.outcomes.get_mut(runner % count.max(1)) {
-                one.best_back = None;
-            }
-        }
-        Change::Line(quarters) => {
-            for one in next.outcomes.iter_mut().filter(|one| one.pair == Some(0)) {
-                one.line = one.line.map(|line| Line::from_quarters(line.quarters() + quarters));
-            }
-        }
-        Change::Close => next.status = SourceStatus::Closed,
-        Change::Finish { winners, first } => finish(&mut next, *winners, *first),
-    }
-    if next.status != SourceStatus::Closed {
-        next.outcomes.iter_mut().for_each(|one| one.won = None);
-    }
-    next
-}
-
-fn finish(market: &mut SourceMarket, winners: u32, first: usize) {
-    market.status = SourceStatus::Closed;
-    let undecided = winners == 9;
-    let won = if undecided { 1 } else { usize::try_from(winners).unwrap_or(0) };
-    let active: Vec<&mut SourceOutcome> =
-        market.outcomes.iter_mut().filter(|one| one.status == OutcomeStatus::Active).collect();
-    let count = active.len().max(1);
-    for (place, one) in active.into_iter().enumerate() {
-        let wins = (place + count - first % count) % count < won;
-        one.won = if undecided && !wins { None } else { Some(wins) };
     }
 }

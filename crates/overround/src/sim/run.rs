@@ -2,7 +2,7 @@
 
 use super::calls::{Ask, Cast, Given, OpId, send};
 use super::check::{Mismatch, Round, look, new_entries, sweep};
-use super::model::{Limits, Model};
+use super::model::{Closed, Limits, Model};
 use super::narrow::Choice;
 use super::resolve::{Log, resolve};
 use super::workload::{Batch, PRELUDE, batch, prelude};
@@ -14,6 +14,7 @@ use crate::report::DoctorReport;
 use crate::stores::Stores;
 use futures::future::join_all;
 use overround_app::{App, Clock};
+use overround_domain::betting::BetResult;
 use overround_domain::time::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,10 +28,26 @@ const SWEEP_EVERY: u32 = 200;
 #[derive(Debug, Default)]
 pub struct Tally {
     pub steps: u32,
-    pub operations: BTreeMap<&'static str, u64>,
-    pub outcomes: BTreeMap<&'static str, u64>,
+    /// By what was asked, and how it was answered.
+    pub answers: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    /// Bets that were paid, by how they ended.
+    pub closed: BTreeMap<&'static str, u64>,
     pub replayed: u64,
     pub resent: u64,
+}
+
+impl Tally {
+    fn hear(&mut self, ask: &Ask, given: &Given) {
+        let name = if ask.key_of == ask.op { ask.call.name() } else { "replay" };
+        *self.answers.entry(name).or_default().entry(given.value.name()).or_insert(0) += 1;
+        self.replayed += u64::from(given.replayed);
+        self.resent += u64::from(given.resent);
+    }
+
+    fn pay(&mut self, closed: &Closed) {
+        let name = closed.result.map_or(closed.status.as_str(), BetResult::as_str);
+        *self.closed.entry(name).or_insert(0) += 1;
+    }
 }
 
 /// How a run ended.
@@ -61,7 +78,7 @@ pub fn bounded(config: &Config) -> Config {
     let mut config = config.clone();
     config.stake_cents_min = 100;
     config.stake_cents_max = 50_000;
-    config.payout_cents_max = 400_000;
+    config.payout_cents_max = 250_000;
     config.legs_max = 4;
     config.duplicate_window_ms = 3_000;
     config
@@ -173,13 +190,7 @@ impl Run {
             batch.ops.iter().flat_map(|op| resolve(&self.model, &self.log, &self.cast, op)).collect();
         let given = self.send(&apps, &asks).await?;
         let heard: Vec<(Ask, Given)> = asks.into_iter().zip(given).collect();
-        for (ask, given) in &heard {
-            let name = if ask.key_of == ask.op { ask.call.name() } else { "replay" };
-            *self.tally.operations.entry(name).or_insert(0) += 1;
-            *self.tally.outcomes.entry(given.value.name()).or_insert(0) += 1;
-            self.tally.replayed += u64::from(given.replayed);
-            self.tally.resent += u64::from(given.resent);
-        }
+        heard.iter().for_each(|(ask, given)| self.tally.hear(ask, given));
         let Some(app) = apps.first() else { return Ok(Ok(())) };
         let entries = new_entries(app, &self.model).await?;
         let (now, model, log) = (self.now, &mut self.model, &mut self.log);
@@ -187,6 +198,7 @@ impl Run {
             Ok(touched) => touched,
             Err(mismatch) => return Ok(Err(mismatch)),
         };
+        touched.closed.iter().for_each(|closed| self.tally.pay(closed));
         self.log.forget_before(batch.step);
         Ok(look(&apps, &self.model, &touched).await)
     }

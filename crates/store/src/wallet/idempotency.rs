@@ -41,6 +41,7 @@ pub async fn claim(
          SELECT c.account_id, c.key, c.cell, c.request_hash, c.bet_id, $6 \
          FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::bytea[], $5::uuid[]) \
          AS c (account_id, key, cell, request_hash, bet_id) \
+         ORDER BY c.account_id, c.key \
          ON CONFLICT DO NOTHING RETURNING account_id, key",
     )
     .bind(claims.iter().map(|claim| claim.account_id.uuid()).collect::<Vec<_>>())

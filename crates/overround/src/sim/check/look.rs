@@ -9,6 +9,7 @@ use overround_app::{App, BetView, EntryView, Error, Page};
 use overround_domain::betting::BetStatus;
 use overround_domain::ids::{AccountId, BetId, OutcomeId};
 use overround_domain::markets::{Snapshot, SuspensionReason};
+use overround_domain::wallet::AccountStatus;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many rows are read at once.
@@ -16,7 +17,7 @@ const PAGE: u32 = 200;
 
 /// What the house shows after a step.
 struct Views {
-    accounts: Vec<Result<(i64, i64), Error>>,
+    accounts: Vec<Result<(i64, i64, AccountStatus), Error>>,
     bets: Vec<(BetId, Result<BetView, Error>)>,
     boards: Vec<(usize, Result<Snapshot, Error>)>,
 }
@@ -28,10 +29,11 @@ struct Views {
 pub async fn look(apps: &[App], model: &Model, touched: &Touched) -> Result<(), Mismatch> {
     let views = read(apps, model, touched).await;
     for ((slot, account), view) in model.accounts.iter().zip(views.accounts) {
-        let (expected, house) =
-            ((account.purse.balance, account.held), view.map_err(|error| error.to_string()));
+        let expected = (account.purse.balance, account.held, account.purse.stops.status());
+        let house = view.map_err(|error| error.to_string());
         if house != Ok(expected) {
-            return Err(Mismatch::new(None, format!("balance and hold of account {slot}"), expected, house));
+            let what = format!("balance, hold and status of account {slot}");
+            return Err(Mismatch::new(None, what, expected, house));
         }
     }
     for (id, view) in views.bets {
@@ -56,7 +58,7 @@ async fn read(apps: &[App], model: &Model, touched: &Touched) -> Views {
     let app = |at: usize| apps.get(at % apps.len().max(1));
     let accounts = model.accounts.iter().map(async |(slot, account)| {
         let view = app(*slot)?.account(account.id).await;
-        Some(view.map(|view| (view.balance.get(), view.held.get())))
+        Some(view.map(|view| (view.balance.get(), view.held.get(), view.status)))
     });
     let bets = touched.bets.iter().enumerate().map(async |(at, id)| {
         let account = model.bets.get(id)?.account;
@@ -91,6 +93,7 @@ pub async fn sweep(apps: &[App], model: &mut Model) -> Result<Result<(), Mismatc
     let all = Touched {
         bets: model.bets.keys().copied().collect(),
         markets: model.markets.keys().copied().collect(),
+        closed: Vec::new(),
     };
     if let Err(mismatch) = look(apps, model, &all).await {
         return Ok(Err(mismatch));

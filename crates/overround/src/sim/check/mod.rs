@@ -2,18 +2,22 @@
 //!
 //! Operations of a step are concurrent, so that each may be judged by any order of them that the rows do not
 //! contradict. Markets have one operation a step: a bet beside it saw the market before or after it, or the
-//! fence after and the snapshot before. An account's accepted operations stand in the order of its entries;
-//! a refused one must be right at some point of that order (`money.rs`).
+//! fence after and the snapshot before. An account's accepted operations stand in the order of its entries
+//! (`book.rs`), its freezes in that of their numbers (`freezes.rs`); a refused operation must be right at some
+//! point of an order of both (`turns.rs`).
 
+mod book;
+mod freezes;
 mod look;
 mod money;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use look::{look, new_entries, sweep};
 
 use super::calls::{Ask, Call, Given, OpId, Value};
-use super::model::{Account, Market, Model, Purse, Told};
+use super::model::{Account, Closed, Market, Model, Told};
 use super::resolve::Log;
 use overround_app::{EntryView, MarketAction, Published, Recorded};
 use overround_domain::betting::RefusalCode;
@@ -69,6 +73,8 @@ pub struct Round<'a> {
 pub struct Touched {
     pub bets: BTreeSet<BetId>,
     pub markets: BTreeSet<usize>,
+    /// How the bets that were paid ended.
+    pub closed: Vec<Closed>,
 }
 
 /// The markets of a step by id, before it and after.
@@ -212,9 +218,7 @@ impl Round<'_> {
                     if told != (*user, *currency, 0, 0) {
                         return Err(Mismatch::of(ask, (user, currency, 0, 0), told));
                     }
-                    let purse = Purse { currency: *currency, balance: 0, recent: Vec::new() };
-                    let account = Account { id: view.id, purse, held: 0, seq: 0 };
-                    self.model.accounts.insert(*slot, account);
+                    self.model.accounts.insert(*slot, Account::new(view.id, *currency));
                 }
                 _ => return Err(Mismatch::of(ask, "one account", given)),
             }

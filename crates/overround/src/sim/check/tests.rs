@@ -1,13 +1,14 @@
 //! A house that errs is found: right answers pass, and each of them doctored does not.
 
 use super::*;
-use crate::sim::model::Limits;
-use overround_app::{EntryView, PostingView};
+use crate::sim::acts::Act;
+use crate::sim::model::{Limits, Stops};
+use overround_app::{EntryView, FreezeView, PostingView};
 use overround_domain::betting::{Refusal, RefusalData};
 use overround_domain::ids::{EntryId, PostingId};
 use overround_domain::money::{Cents, Currency};
 use overround_domain::time::Timestamp;
-use overround_domain::wallet::{EntryType, RefType};
+use overround_domain::wallet::{AccountStatus, EntryType, Freeze, RefType};
 use uuid::Uuid;
 
 const LIMITS: Limits = Limits {
@@ -32,18 +33,27 @@ type Wrong = (&'static str, fn(&mut House));
 
 /// A house's account of a step in which 300 of 1000 were debited and then 900 asked for.
 struct House {
+    /// The account before it.
+    account: Account,
     heard: Vec<Heard>,
     entries: Vec<EntryView>,
+}
+
+const fn asked(op: OpId, call: Call) -> Ask {
+    Ask { op, process: 0, key_of: op, twisted: false, call }
+}
+
+const fn given(value: Value) -> Given {
+    Given { replayed: false, resent: false, value }
 }
 
 impl House {
     fn right() -> Self {
         let ask = |index, amount| {
             let op = OpId { step: 3, index };
-            let call = Call::Move { account: account(), credits: false, amount, currency: Currency::EUR };
-            Ask { op, process: 0, key_of: op, twisted: false, call }
+            let act = Act::Move { credits: false, amount, currency: Currency::EUR };
+            asked(op, Call::ByHand { account: account(), act })
         };
-        let given = |value| Given { replayed: false, resent: false, value };
         let at = Timestamp::from_millis(1_000);
         let view = PostingView {
             posting_id: posting(),
@@ -75,13 +85,23 @@ impl House {
             (ask(0, 300), given(Value::Moved(view))),
             (ask(1, 900), given(Value::Refused(Box::new(kept)))),
         ];
-        Self { heard, entries: vec![entry] }
+        let mut account = Account::new(account(), Currency::EUR);
+        (account.seq, account.purse.balance) = (7, 1_000);
+        Self { account, heard, entries: vec![entry] }
+    }
+
+    /// The same, and the account was frozen or let go beside.
+    fn freeze(&mut self, freeze: Freeze, on: bool, status: AccountStatus, version: i64) {
+        let op = OpId { step: 3, index: 10 + u32::try_from(self.heard.len()).unwrap() };
+        let at = Timestamp::from_millis(1_000);
+        let view = FreezeView { account_id: account(), status, version, at };
+        let call = Call::ByHand { account: account(), act: Act::Freeze { freeze, on } };
+        self.heard.push((asked(op, call), given(Value::Frozen(view))));
     }
 
     fn check(&self) -> Result<i64, Mismatch> {
-        let purse = Purse { currency: Currency::EUR, balance: 1_000, recent: Vec::new() };
         let mut model = Model::new(LIMITS);
-        model.accounts.insert(0, Account { id: account(), purse, held: 0, seq: 7 });
+        model.accounts.insert(0, self.account.clone());
         let entries = BTreeMap::from([(account(), self.entries.clone())]);
         let (mut log, heard) = (Log::default(), &self.heard);
         Round { model: &mut model, log: &mut log, now: 1_000, heard, entries: &entries }.check()?;
@@ -144,4 +164,61 @@ fn one_key_is_carried_out_once() {
     assert!(house.check().is_err(), "both say that they are the first");
     house.heard[2].1.replayed = true;
     assert!(house.check().is_ok());
+}
+
+/// A refusal that only a freeze explains.
+fn frozen_out(house: &mut House) {
+    (house.refused().code, house.refused().data) = (RefusalCode::AccountFrozen, RefusalData::default());
+}
+
+#[test]
+fn a_freeze_lies_somewhere_between_the_postings() {
+    let mut house = House::right();
+    house.freeze(Freeze::Both, true, AccountStatus::Frozen, 1);
+    assert!(house.check().is_ok(), "both came before it");
+    frozen_out(&mut house);
+    assert!(house.check().is_ok(), "the refused one came after it");
+    house.account.purse.stops = Stops { debits: true, credits: false };
+    assert!(house.check().is_err(), "300 were debited from a frozen account");
+}
+
+#[test]
+fn a_posting_waits_until_its_account_is_let_go() {
+    let mut house = House::right();
+    (house.account.purse.stops, house.account.freezes) = (Stops { debits: true, credits: true }, 4);
+    house.freeze(Freeze::Both, true, AccountStatus::Frozen, 6);
+    house.freeze(Freeze::Both, true, AccountStatus::Frozen, 6);
+    house.freeze(Freeze::Debit, false, AccountStatus::CreditFrozen, 5);
+    assert!(house.check().is_ok());
+    house.refused().data.available_cents = Some(1_000);
+    assert!(house.check().is_err(), "1000 cover 900");
+    frozen_out(&mut house);
+    assert!(house.check().is_ok());
+}
+
+#[test]
+fn each_wrong_freeze_is_found() {
+    use AccountStatus::{Active, CreditFrozen, DebitFrozen};
+    let wrongs = [
+        ("a number is left out", Freeze::Debit, true, DebitFrozen, 2),
+        ("it has the number of an earlier one", Freeze::Debit, true, DebitFrozen, 0),
+        ("another status", Freeze::Debit, true, CreditFrozen, 1),
+        ("a number for nothing", Freeze::Credit, false, Active, 1),
+        ("no number is below the first", Freeze::Credit, false, Active, -1),
+    ];
+    for (name, freeze, on, status, version) in wrongs {
+        let mut house = House::right();
+        house.freeze(freeze, on, status, version);
+        assert!(house.check().is_err(), "{name} passed");
+    }
+    let mut house = House::right();
+    house.freeze(Freeze::Credit, false, Active, 0);
+    assert!(house.check().is_ok(), "what is not frozen may be let go");
+}
+
+#[test]
+fn a_refusal_by_a_freeze_that_never_was_is_found() {
+    let mut house = House::right();
+    frozen_out(&mut house);
+    assert!(house.check().is_err());
 }

@@ -132,6 +132,9 @@ pub fn judge(
     if !bet.confirm_duplicate && purse.repeats(&Slip::of(bet), now - limits.duplicate_window_ms) {
         return refused(RefusalCode::DuplicatedRequest);
     }
+    if purse.stops.debits {
+        return refused(RefusalCode::AccountFrozen);
+    }
     for code in LEG_RULES {
         if let Some((leg, data)) =
             legs.iter().enumerate().find_map(|(at, leg)| Some((at, broken(code, leg, bet)?)))

@@ -1,9 +1,10 @@
 //! The reference model: a bookmaker in plain Rust, with arithmetic of its own. It shares the house's words
 //! (ids, codes, prices as values) and none of its rules.
 //!
-//! Voids, reversals, resettlements and adjustments take their place here once the house has them.
+//! Resettlements take their place here once the house has them.
 
 mod bets;
+mod by_hand;
 mod market;
 mod prices;
 mod ratio;
@@ -11,6 +12,7 @@ mod ratio;
 mod tests;
 
 pub use bets::{Closed, Ending, Sight, Verdict, close, judge};
+pub use by_hand::{Handled, Posted, Stops, is_out_of_range};
 pub use market::{Market, Told};
 
 use overround_domain::betting::{PlaceBet, RefusalCode, RefusalData};
@@ -57,9 +59,22 @@ pub struct Purse {
     pub balance: i64,
     /// Bets of the last moments, with their instants.
     pub recent: Vec<(Slip, i64)>,
+    pub stops: Stops,
+    /// Its latest postings, the newest last.
+    pub postings: Vec<Posted>,
 }
 
 impl Purse {
+    pub const fn empty(currency: Currency) -> Self {
+        Self {
+            currency,
+            balance: 0,
+            recent: Vec::new(),
+            stops: Stops { debits: false, credits: false },
+            postings: Vec::new(),
+        }
+    }
+
     pub fn repeats(&self, slip: &Slip, after: i64) -> bool {
         self.recent.iter().any(|(recent, at)| *at > after && recent == slip)
     }
@@ -78,6 +93,15 @@ pub struct Account {
     pub held: i64,
     /// How many entries it has.
     pub seq: i64,
+    /// How often it was frozen or let go.
+    pub freezes: i64,
+}
+
+impl Account {
+    /// A new account.
+    pub const fn new(id: AccountId, currency: Currency) -> Self {
+        Self { id, purse: Purse::empty(currency), held: 0, seq: 0, freezes: 0 }
+    }
 }
 
 /// A leg of an accepted bet.

@@ -2,8 +2,14 @@
 
 use super::bets::{Closed, Ending, close};
 use super::prices::book;
-use overround_domain::betting::{BetResult, BetStatus};
+use super::{Handled, Posted, Purse, Stops, Verdict};
+use crate::sim::acts::Act;
+use overround_domain::betting::{BetResult, BetStatus, RefusalCode};
+use overround_domain::ids::PostingId;
+use overround_domain::money::Currency;
 use overround_domain::odds::Price;
+use overround_domain::wallet::RefType;
+use uuid::Uuid;
 
 /// The source's prices, how many win, the margin, and the house's prices.
 type Priced = (&'static [u32], u32, u32, Option<&'static [u32]>);
@@ -98,4 +104,49 @@ fn the_ladder_has_its_steps() {
         // An underround of its own makes the source's price the lowest bound.
         assert_eq!(book(&[back, 101], 1, 0).map(|prices| prices[0]), Some(price), "{back}");
     }
+}
+
+/// A purse of 1000 with a credit of 1500 (1), a debit of 400 (2) that was taken back, and a bet's stake (3).
+fn purse() -> Purse {
+    let posted = |id, amount, by_hand, reversed| Posted { id: posting(id), amount, by_hand, reversed };
+    let postings =
+        vec![posted(1, 1_500, true, false), posted(2, -400, true, true), posted(3, -100, false, false)];
+    Purse { balance: 1_000, postings, ..Purse::empty(Currency::EUR) }
+}
+
+fn posting(id: u128) -> PostingId {
+    PostingId::from_uuid(Uuid::from_u128(id))
+}
+
+#[test]
+fn acts_by_hand_are_refused_in_the_order_of_the_rules() {
+    use RefusalCode::{AccountFrozen, AlreadyReversed, CurrencyMismatch, InsufficientFunds, NotReversible};
+    let (own, pounds) = (Currency::EUR, "GBP".parse().unwrap());
+    let [debits, credits] = [(true, false), (false, true)].map(|(debits, credits)| Stops { debits, credits });
+    let debit = |amount, currency| Act::Move { credits: false, amount, currency };
+    let adjust = |amount, currency| Act::Adjust { amount, currency };
+    let reverse = |id| Act::Reverse { posting: posting(id) };
+    let cases = [
+        (debit(1_000, own), Stops::default(), Ok((RefType::Withdrawal, -1_000))),
+        (debit(1_001, own), Stops::default(), Err(InsufficientFunds)),
+        (debit(1_001, pounds), Stops::default(), Err(CurrencyMismatch)),
+        (debit(1_001, pounds), debits, Err(AccountFrozen)),
+        (debit(1, own), credits, Ok((RefType::Withdrawal, -1))),
+        (adjust(1, own), debits, Ok((RefType::Adjustment, 1))),
+        (adjust(1, own), credits, Err(AccountFrozen)),
+        (adjust(-1_001, own), Stops::default(), Err(InsufficientFunds)),
+        (reverse(1), Stops::default(), Err(InsufficientFunds)),
+        (reverse(1), debits, Err(AccountFrozen)),
+        (reverse(2), credits, Err(AlreadyReversed)),
+        (reverse(3), credits, Err(NotReversible)),
+    ];
+    for (act, stops, expected) in cases {
+        let handled = match (Purse { stops, ..purse() }).handle(&act) {
+            Some(Handled::Posted(ref_type, amount)) => Ok((ref_type, amount)),
+            Some(Handled::Refused(Verdict::Refused { code, .. })) => Err(code),
+            other => panic!("{act:?}: {other:?}"),
+        };
+        assert_eq!(handled, expected, "{act:?} with {stops:?}");
+    }
+    assert_eq!(purse().handle(&reverse(4)), Some(Handled::NoPosting));
 }
