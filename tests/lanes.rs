@@ -4,6 +4,7 @@
 //! waits for it, and what is sent meanwhile queues behind.
 
 use futures::future::join_all;
+use futures::stream::{FuturesUnordered, StreamExt};
 use overround_api::ApiSettings;
 use overround_app::{Clock, Published, Settings};
 use overround_domain::time::Timestamp;
@@ -16,6 +17,11 @@ use std::time::{Duration, Instant};
 const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
 /// How long anything may take that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One lane, behind whose batch all else queues.
+fn one_lane() -> Settings {
+    Settings { lanes: 1, ..test_settings() }
+}
 
 /// A database, a Redis and an even market on sale, for one server or more.
 struct House {
@@ -114,7 +120,7 @@ async fn replies(asked: Vec<tokio::task::JoinHandle<Reply>>) -> Vec<Reply> {
 #[tokio::test]
 async fn a_refused_bet_never_fails_its_neighbours() {
     let house = House::new().await;
-    let server = house.server(test_settings(), ApiSettings::default()).await;
+    let server = house.server(one_lane(), ApiSettings::default()).await;
     let (busy, market) = (even_market(&server, "busy").await, even_market(&server, "m").await);
     let rich = Bettor::with(&server, "rich", 100_000).await;
     let poor = Bettor::with(&server, "poor", 250).await;
@@ -150,7 +156,7 @@ async fn a_refused_bet_never_fails_its_neighbours() {
 async fn a_full_lane_turns_away_and_executes_nothing() {
     let house = House::new().await;
     // One account may fill an eighth of it.
-    let settings = Settings { queue_depth: 16, ..test_settings() };
+    let settings = Settings { queue_depth: 16, ..one_lane() };
     let server = house.server(settings, ApiSettings::default()).await;
     let market = even_market(&server, "m").await;
     let bettor = Bettor::with(&server, "alice", 10_000).await;
@@ -182,7 +188,7 @@ async fn a_full_lane_turns_away_and_executes_nothing() {
 async fn a_request_that_waited_past_its_deadline_is_not_executed() {
     let house = House::new().await;
     let api = ApiSettings { request_timeout_ms: 700, ..ApiSettings::default() };
-    let server = house.server(test_settings(), api).await;
+    let server = house.server(one_lane(), api).await;
     let market = even_market(&server, "m").await;
     let bettor = Bettor::with(&server, "alice", 10_000).await;
     let held = house.hold(&market).await;
@@ -204,7 +210,7 @@ async fn a_request_that_waited_past_its_deadline_is_not_executed() {
 #[tokio::test]
 async fn a_caller_who_goes_away_leaves_a_whole_bet() {
     let house = House::new().await;
-    let server = house.server(test_settings(), ApiSettings::default()).await;
+    let server = house.server(one_lane(), ApiSettings::default()).await;
     let market = even_market(&server, "m").await;
     let bettor = Bettor::with(&server, "alice", 10_000).await;
     let held = house.hold(&market).await;
@@ -226,7 +232,7 @@ async fn a_caller_who_goes_away_leaves_a_whole_bet() {
 #[tokio::test]
 async fn one_key_at_two_processes_is_one_bet_and_one_answer() {
     let house = House::new().await;
-    let one = house.server(test_settings(), ApiSettings::default()).await;
+    let one = house.server(one_lane(), ApiSettings::default()).await;
     let market = even_market(&one, "m").await;
     let bettor = Bettor::with(&one, "alice", 10_000).await;
     // A token is good at the process whose issuer signed it.
@@ -234,7 +240,7 @@ async fn one_key_at_two_processes_is_one_bet_and_one_answer() {
         &house.db,
         &house.redis,
         Clock::manual(NOON),
-        test_settings(),
+        one_lane(),
         ApiSettings::default(),
         one.issuer().clone(),
         overround_api::Keys::Local(one.issuer().clone()),
@@ -267,14 +273,40 @@ async fn metric(server: &TestServer, name: &str) -> f64 {
 /// How many accounts there are for each that bets.
 const IDLE: usize = 2;
 
+#[tokio::test]
+async fn a_lane_that_is_held_up_holds_up_its_cells_only() {
+    let house = House::new().await;
+    let server = house.server(Settings { lanes: 3, ..test_settings() }, ApiSettings::default()).await;
+    let (busy, market) = (even_market(&server, "busy").await, even_market(&server, "m").await);
+    let held_up = Bettor::with(&server, "held up", 1_000).await;
+    let mut others = Vec::new();
+    for number in 0..8 {
+        others.push(Bettor::with(&server, &format!("player {number}"), 1_000).await);
+    }
+    let before = metric(&server, RUNS_AGAIN).await;
+    let held = house.hold(&busy).await;
+    let first = held_up.place("first", &bet(&busy, 100));
+    house.until_waiting(1).await;
+    let body = bet(&market, 100);
+    let mut asked: FuturesUnordered<_> = others.iter().map(|player| player.place("k", &body)).collect();
+    // Of eight players some are in other cells.
+    asked.next().await.unwrap().unwrap().expect(201);
+    held.commit().await.unwrap();
+    replies(vec![first]).await[0].expect(201);
+    while let Some(reply) = asked.next().await {
+        reply.unwrap().expect(201);
+    }
+    assert_eq!(metric(&server, RUNS_AGAIN).await, before, "nothing ran again");
+}
+
 /// At PostgreSQL's default settings a batch of more than 32 rows locks whole tables, and these abort
 /// each other.
 #[tokio::test]
 async fn disjoint_batches_of_128_run_beside_each_other() {
     let house = House::new().await;
     let servers = [
-        house.server(test_settings(), ApiSettings::default()).await,
-        house.server(test_settings(), ApiSettings::default()).await,
+        house.server(one_lane(), ApiSettings::default()).await,
+        house.server(one_lane(), ApiSettings::default()).await,
     ];
     let (busy, market) = (even_market(&servers[0], "busy").await, even_market(&servers[0], "m").await);
     let mut players = Vec::new();
