@@ -195,7 +195,7 @@ async fn nobody_is_paid_twice_whoever_pays_and_however_often() {
     let other = TestServer::start(&house.db, Clock::manual(NOON)).await;
     let market = house.market("m").await;
     for number in 0..40 {
-        // The account's share of a lane's queue and the window of equal bets both allow these.
+        // The account's share of the lanes' queue and the window of equal bets both allow these.
         let stake_cents = STAKE + number;
         let body = json!({"stake_cents": stake_cents, "currency": "EUR", "legs": [leg(&market)]});
         house.player.post(&house.path(""), &number.to_string(), &body).await.expect(201);

@@ -1,6 +1,6 @@
 //! Accounts, their entries, and what is done to them by hand.
 
-use super::answer::{listed, may_reach, written};
+use super::answer::{listed, may_reach, movement, written};
 use crate::auth::Caller;
 use crate::extract::{Ids, KeyedJson, Limit, PageQuery, Params};
 use crate::problem::Problem;
@@ -11,7 +11,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use overround_app::{AccountView, Movement, PostingView};
+use overround_app::{AccountView, PostingView};
 use overround_domain::ids::{AccountId, PostingId};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -132,7 +132,8 @@ pub async fn credit_account(
     request: KeyedJson<MoveMoney>,
 ) -> Result<Response, Problem> {
     let KeyedJson { keyed, body } = request;
-    let posted = state.app.credit(path.account_id, keyed, movement(&caller, body)).await?;
+    let credit = movement(&caller, body.amount_cents.0, body.currency, body.reason);
+    let posted = state.app.credit(path.account_id, keyed, credit).await?;
     Ok(written::<PostingView, Posting>(StatusCode::CREATED, posted))
 }
 
@@ -149,7 +150,8 @@ pub async fn debit_account(
     request: KeyedJson<MoveMoney>,
 ) -> Result<Response, Problem> {
     let KeyedJson { keyed, body } = request;
-    let posted = state.app.debit(path.account_id, keyed, movement(&caller, body)).await?;
+    let debit = movement(&caller, body.amount_cents.0, body.currency, body.reason);
+    let posted = state.app.debit(path.account_id, keyed, debit).await?;
     Ok(written::<PostingView, Posting>(StatusCode::CREATED, posted))
 }
 
@@ -167,12 +169,7 @@ pub async fn adjust_account(
     request: KeyedJson<Adjust>,
 ) -> Result<Response, Problem> {
     let KeyedJson { keyed, body } = request;
-    let adjustment = Movement {
-        amount: body.amount_cents.0,
-        currency: body.currency,
-        author: caller.actor(),
-        reason: body.reason.0,
-    };
+    let adjustment = movement(&caller, body.amount_cents.0, body.currency, body.reason);
     let posted = state.app.adjust(path.account_id, keyed, adjustment).await?;
     Ok(written::<PostingView, Posting>(StatusCode::CREATED, posted))
 }
@@ -193,14 +190,4 @@ pub async fn reverse_posting(
     let (account, posting) = (path.account_id, path.posting_id);
     let posted = state.app.reverse_posting(account, posting, keyed, caller.actor(), body.reason.0).await?;
     Ok(written::<PostingView, Posting>(StatusCode::CREATED, posted))
-}
-
-/// The movement, with who asked for it.
-fn movement(caller: &Caller, body: MoveMoney) -> Movement {
-    Movement {
-        amount: body.amount_cents.0,
-        currency: body.currency,
-        author: caller.user_id().to_string(),
-        reason: body.reason.0,
-    }
 }

@@ -5,11 +5,13 @@ use crate::cursor;
 use crate::extract::PageQuery;
 use crate::problem::{IDEMPOTENT_REPLAYED, Problem};
 use crate::wire::List;
+use crate::wire::input::Reason;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode};
-use overround_app::{Answer, App, Error, Listed, Page};
+use overround_app::{Answer, App, Error, Listed, Movement, Page};
 use overround_domain::ids::AccountId;
+use overround_domain::money::{Cents, Currency};
 use serde::Serialize;
 use std::future::Future;
 use utoipa::ToSchema;
@@ -21,6 +23,11 @@ pub fn written<T, B: From<T> + Serialize>(status: StatusCode, answer: Answer<T>)
         response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     }
     response
+}
+
+/// A movement by hand, with the caller as its author.
+pub fn movement(caller: &Caller, amount: Cents, currency: Currency, reason: Reason) -> Movement {
+    Movement { amount, currency, author: caller.actor(), reason: reason.0 }
 }
 
 /// One page of the list named `name` (its route, owner and filters).

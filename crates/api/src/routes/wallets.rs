@@ -1,7 +1,7 @@
 //! The wallets of an account, and transfers between them.
 
 use super::accounts::{AccountPath, NoParams};
-use super::answer::{may_reach, written};
+use super::answer::{may_reach, movement, written};
 use crate::auth::Caller;
 use crate::extract::{Ids, KeyedJson, Params};
 use crate::problem::Problem;
@@ -13,7 +13,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use overround_app::{Movement, PostingView, WalletView};
+use overround_app::{PostingView, WalletView};
 
 /// Opens a wallet
 ///
@@ -64,12 +64,7 @@ pub async fn transfer(
     request: KeyedJson<Transfer>,
 ) -> Result<Response, Problem> {
     let KeyedJson { keyed, body } = request;
-    let movement = Movement {
-        amount: body.amount_cents.0,
-        currency: body.currency,
-        author: caller.actor(),
-        reason: body.reason.0,
-    };
-    let posted = state.app.transfer(path.account_id, body.to_account_id, keyed, movement).await?;
+    let transfer = movement(&caller, body.amount_cents.0, body.currency, body.reason);
+    let posted = state.app.transfer(path.account_id, body.to_account_id, keyed, transfer).await?;
     Ok(written::<PostingView, Posting>(StatusCode::CREATED, posted))
 }

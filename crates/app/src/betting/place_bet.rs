@@ -20,10 +20,10 @@ impl App {
         request: PlaceBet,
     ) -> Result<Answer<BetReceipt>, Error> {
         let player = self.player(account_id).await?;
-        let (cell, deadline) = (player.cell, keyed.deadline);
+        let deadline = keyed.deadline;
         let bet_id = BetId::from_uuid(self.clock().id());
         let command = Command::Place(Place { player, keyed, bet_id, request });
-        let Reply { replayed, outcome } = self.lanes().submit(cell, command, deadline).await?;
+        let Reply { replayed, outcome } = self.lanes().submit(command, deadline).await?;
         match outcome {
             Outcome::Placed(receipt) => Ok(Answer { replayed, value: *receipt }),
             Outcome::Refused { refusal, trace_id } => {

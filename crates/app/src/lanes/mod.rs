@@ -17,7 +17,6 @@ mod write;
 pub(crate) use command::{Command, Direction, MarketResults, MoveMoney, Outcome, Place, Reply, Settle};
 
 use crate::{Clock, Error, Settings};
-use overround_domain::wallet::Cell;
 use overround_live::Live;
 use overround_store::Store;
 use queue::{Owner, Queue};
@@ -27,7 +26,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-/// A command that waits in a lane.
+/// A command that waits for a lane.
 struct Job {
     command: Arc<Command>,
     deadline: Instant,
@@ -52,18 +51,13 @@ impl Lanes {
         Self { queue, tasks }
     }
 
-    /// Queues a command and waits for its outcome. Once queued it is carried
-    /// out even if the caller goes away, unless its deadline passes first. A player's command is turned
-    /// away when too much waits; a settlement waits, until its deadline, for room.
-    pub(crate) async fn submit(
-        &self,
-        cell: Cell,
-        command: Command,
-        deadline: Instant,
-    ) -> Result<Reply, Error> {
+    /// Queues a command and waits for its outcome. Once queued it is carried out even if the caller goes
+    /// away, unless its deadline passes first. A player's command is turned away when too much waits; a
+    /// settlement waits, until its deadline, for room.
+    pub(crate) async fn submit(&self, command: Command, deadline: Instant) -> Result<Reply, Error> {
         let (reply, outcome) = oneshot::channel();
         // All of a player's wallets stand in one line, so that a freeze takes its turn among what it stops.
-        let owner = Owner { cell, account: command.player().main_id };
+        let owner = Owner { cell: command.player().cell, account: command.player().main_id };
         let waits = matches!(command, Command::Settle(_));
         let job = Job { command: Arc::new(command), deadline, reply };
         metrics::gauge!("overround_lane_queued").increment(1);

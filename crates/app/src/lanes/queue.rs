@@ -2,7 +2,7 @@
 //!
 //! A batch takes one command of each account in turn, so that an account that floods the house waits
 //! for itself and for nobody else; and no account may fill the queue by itself. A lane takes whole cells: those that
-//! no other lane has in hand. So lanes never stand in each other's way, and a lane that is alone takes all there is.
+//! no other lane has in hand. So lanes never stand in each other's way, and one that is alone fills its batch from all cells.
 
 use overround_domain::ids::AccountId;
 use overround_domain::wallet::Cell;
@@ -52,12 +52,10 @@ struct State<T> {
     ready: VecDeque<Cell>,
     /// How much waits in those.
     ready_len: usize,
-    /// Since when something has waited in those while lanes worked.
+    /// Since when something could have been taken from those.
     ready_since: Option<Instant>,
     /// The cells in a lane's hand.
     in_hand: BTreeSet<Cell>,
-    /// How many lanes have something in hand.
-    working: usize,
     len: usize,
     closed: bool,
 }
@@ -92,7 +90,6 @@ impl<T> Queue<T> {
             ready_len: 0,
             ready_since: None,
             in_hand: BTreeSet::new(),
-            working: 0,
             len: 0,
             closed: false,
         };
@@ -199,7 +196,8 @@ impl<T> State<T> {
 
     fn is_worth_a_lane(&self, max: usize) -> bool {
         let is_late = || self.ready_since.is_some_and(|since| since.elapsed() >= PATIENCE);
-        let is_enough = self.working == 0 || self.closed || self.ready_len >= (max / WORTH_A_LANE).max(1);
+        let is_enough =
+            self.in_hand.is_empty() || self.closed || self.ready_len >= (max / WORTH_A_LANE).max(1);
         self.ready_len > 0 && (is_enough || is_late())
     }
 
@@ -223,14 +221,12 @@ impl<T> State<T> {
                 have_more.push_back(cell);
             }
         }
-        self.working += 1;
         self.ready_since = None;
         self.note_the_time();
         (taken, cells)
     }
 
     fn give_back(&mut self, cells: &[Cell]) {
-        self.working = self.working.saturating_sub(1);
         for cell in cells {
             self.in_hand.remove(cell);
             let waiting = self.cells.get(cell).map_or(0, |waiting| waiting.len);

@@ -88,7 +88,7 @@ impl App {
     ) -> Result<Paid, Error> {
         let player = self.player(leg.account_id).await?;
         let command = Command::Settle(Settle { player, bet_id: leg.bet_id, results });
-        let reply = self.lanes().submit(leg.cell, command, deadline).await?;
+        let reply = self.lanes().submit(command, deadline).await?;
         Ok(match reply.outcome {
             Outcome::Settled(Some(returned)) => Paid { bets: 1, returned_cents: returned.get() },
             _ => Paid::default(),

@@ -76,7 +76,7 @@ pub(crate) fn check_amount(amount: Cents, least: i64) -> Result<(), Error> {
 pub(crate) const ADJUSTMENT_MIN: i64 = -AMOUNT_MAX;
 
 impl App {
-    /// Does it in the lane of the account's cell.
+    /// Does it in a lane.
     pub(crate) async fn by_hand(
         &self,
         player: Player,
@@ -84,10 +84,10 @@ impl App {
         act: ByHand,
         by: Authored,
     ) -> Result<Answer<Done>, Error> {
-        let (cell, deadline) = (player.cell, keyed.deadline);
+        let deadline = keyed.deadline;
         let Authored { author, reason } = by;
         let command = Command::Move(MoveMoney { player, keyed, act, author, reason });
-        let Reply { replayed, outcome } = self.lanes().submit(cell, command, deadline).await?;
+        let Reply { replayed, outcome } = self.lanes().submit(command, deadline).await?;
         match outcome {
             Outcome::Moved(value) => Ok(Answer { replayed, value }),
             Outcome::Refused { refusal, trace_id } => {
@@ -97,7 +97,7 @@ impl App {
         }
     }
 
-    /// Posts it in the lane of the account's cell.
+    /// Posts it in a lane.
     pub(crate) async fn post_by_hand(
         &self,
         player: Player,

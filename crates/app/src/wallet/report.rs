@@ -22,8 +22,7 @@ impl App {
     /// # Errors
     /// When the database is away.
     pub async fn trial_balance(&self) -> Result<Report<Vec<KindBalance>>, Error> {
-        let cells: Vec<Cell> =
-            (0..self.cells()).filter_map(|cell| Cell::from_i16(i16::try_from(cell).ok()?)).collect();
+        let cells: Vec<Cell> = Cell::all(self.cells()).collect();
         let as_of = self.clock().now();
         let rows = self
             .store()

@@ -237,8 +237,6 @@ pub struct OpenLeg {
     pub bet_id: BetId,
     /// The account that placed it.
     pub account_id: AccountId,
-    /// The account's cell.
-    pub cell: Cell,
 }
 
 /// Bets of one cell with an open leg on one of the market's outcomes that are given, by bet, after
@@ -271,7 +269,6 @@ pub async fn open_on_market(
         .map(|(bet, account)| OpenLeg {
             bet_id: BetId::from_uuid(bet),
             account_id: AccountId::from_uuid(account),
-            cell,
         })
         .collect())
 }
