@@ -7,7 +7,9 @@ use futures::future::join_all;
 use futures::stream::{FuturesUnordered, StreamExt};
 use overround_api::ApiSettings;
 use overround_app::{Clock, Published, Settings};
+use overround_domain::ids::AccountId;
 use overround_domain::time::Timestamp;
+use overround_store::wallet::turns::CLASS;
 use overround_testkit::{Caller, Reply, TestDb, TestServer, match_odds, redis_url, test_settings};
 use serde_json::{Value, json};
 use sqlx::{PgPool, Postgres, Transaction};
@@ -57,6 +59,21 @@ impl House {
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
              AND wait_event_type = 'Lock' AND query LIKE '%market.fences%'";
         self.until(waiting, lanes).await;
+    }
+
+    /// The cell of a player's account.
+    async fn cell_of(&self, bettor: &Bettor) -> i16 {
+        let account: AccountId = bettor.account.parse().unwrap();
+        let cell = sqlx::query_scalar("SELECT cell FROM wallet.accounts WHERE id = $1").bind(account.uuid());
+        cell.fetch_one(&self.admin).await.unwrap()
+    }
+
+    /// Has a cell in hand as another process would, until the end of the transaction.
+    async fn take(&self, cell: i16) -> Transaction<'static, Postgres> {
+        let mut taken = self.admin.begin().await.unwrap();
+        let lock = sqlx::query("SELECT pg_advisory_xact_lock($1, $2)").bind(CLASS).bind(i32::from(cell));
+        lock.execute(&mut *taken).await.unwrap();
+        taken
     }
 
     async fn until(&self, sql: &'static str, wanted: i64) {
@@ -270,9 +287,6 @@ async fn metric(server: &TestServer, name: &str) -> f64 {
     value.unwrap_or(0.0)
 }
 
-/// How many accounts there are for each that bets.
-const IDLE: usize = 2;
-
 #[tokio::test]
 async fn a_lane_that_is_held_up_holds_up_its_cells_only() {
     let house = House::new().await;
@@ -299,6 +313,57 @@ async fn a_lane_that_is_held_up_holds_up_its_cells_only() {
     assert_eq!(metric(&server, RUNS_AGAIN).await, before, "nothing ran again");
 }
 
+#[tokio::test]
+async fn a_lane_waits_for_its_turn_at_a_cell_and_carries_out_the_rest() {
+    let house = House::new().await;
+    let server = house.server(one_lane(), ApiSettings::default()).await;
+    let (busy, market) = (even_market(&server, "busy").await, even_market(&server, "m").await);
+    let first = Bettor::with(&server, "first", 1_000).await;
+    let (mut in_cell, mut others) = (Vec::new(), Vec::new());
+    let cell = house.cell_of(&first).await;
+    for number in 0..40 {
+        let player = Bettor::with(&server, &format!("player {number}"), 1_000).await;
+        let side = if house.cell_of(&player).await == cell { &mut in_cell } else { &mut others };
+        side.push(player);
+    }
+    // One batch of players of that cell and of others, behind one that is held up.
+    let held = house.hold(&busy).await;
+    let holding = first.place("first", &bet(&busy, 100));
+    house.until_waiting(1).await;
+    let body = bet(&market, 100);
+    let asked_in_cell: Vec<_> = in_cell.iter().map(|player| player.place("k", &body)).collect();
+    let asked: Vec<_> = others.iter().map(|player| player.place("k", &body)).collect();
+    let patience = Instant::now() + PATIENCE;
+    while metric(&server, "overround_lane_queued").await != 40.0 {
+        assert!(Instant::now() < patience, "the commands do not queue");
+        tokio::task::yield_now().await;
+    }
+    let taken = tokio::join!(house.take(cell), async { held.commit().await.unwrap() }).0;
+    replies(vec![holding]).await[0].expect(201);
+    for reply in replies(asked).await {
+        reply.expect(201);
+    }
+    let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    house.until(waits, 1).await;
+    assert!(!in_cell.is_empty() && asked_in_cell.iter().all(|asked| !asked.is_finished()));
+    taken.commit().await.unwrap();
+    for reply in replies(asked_in_cell).await {
+        reply.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_has_a_cell_in_hand_for_long_is_not_waited_for() {
+    let house = House::new().await;
+    let server = house.server(one_lane(), ApiSettings::default()).await;
+    let market = even_market(&server, "m").await;
+    let bettor = Bettor::with(&server, "alice", 1_000).await;
+    let taken = house.take(house.cell_of(&bettor).await).await;
+    bettor.place("k", &bet(&market, 100)).await.unwrap().expect(201);
+    taken.commit().await.unwrap();
+}
+
 /// At PostgreSQL's default settings a batch of more than 32 rows locks whole tables, and these abort
 /// each other.
 #[tokio::test]
@@ -311,13 +376,19 @@ async fn disjoint_batches_of_128_run_beside_each_other() {
     let (busy, market) = (even_market(&servers[0], "busy").await, even_market(&servers[0], "m").await);
     let mut players = Vec::new();
     for (number, server) in servers.iter().enumerate() {
-        // Most accounts of a house do not bet at one moment. Where all rows of a page change at once it
+        // Those of the one server bet in even cells and those of the other in odd ones, so that none waits for its
+        // turn. And most accounts of a house do not bet at one moment: where all rows of a page change at once it
         // overflows, and updates that move to another page write the indexes that the other batch reads.
-        let names =
-            (0..IDLE * 129).map(|n| (format!("player-{number}-{n}"), if n % IDLE == 0 { 1_000 } else { 0 }));
-        let names: Vec<_> = names.collect();
-        let opened = join_all(names.iter().map(|(name, cents)| Bettor::with(server, name, *cents))).await;
-        players.push(opened.into_iter().step_by(IDLE).collect::<Vec<_>>());
+        let names: Vec<_> = (0..2 * 150).map(|n| format!("player-{number}-{n}")).collect();
+        let opened = join_all(names.iter().map(|name| Bettor::with(server, name, 1_000))).await;
+        let mut of_server = Vec::new();
+        for player in opened {
+            if usize::try_from(house.cell_of(&player).await).unwrap() % 2 == number {
+                of_server.push(player);
+            }
+        }
+        assert!(of_server.len() > 128, "{} players", of_server.len());
+        players.push(of_server);
     }
     let before = metric(&servers[0], RUNS_AGAIN).await;
     let held = house.hold(&busy).await;

@@ -55,7 +55,7 @@ impl House {
     /// The last event of a type.
     async fn event(&self, name: &str) -> Value {
         let statement = "SELECT jsonb_build_object('version', aggregate_version, 'of', aggregate_type, 'payload', payload) \
-             FROM events.outbox WHERE type = $1 ORDER BY identity DESC LIMIT 1";
+             FROM events.outbox WHERE type = $1 ORDER BY xid8 DESC, identity DESC LIMIT 1";
         sqlx::query_scalar(statement).bind(name).fetch_one(&self.db.admin().await).await.unwrap()
     }
 

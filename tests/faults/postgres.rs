@@ -20,7 +20,7 @@ async fn killed_postgresql() {
 
 #[tokio::test]
 async fn postgresql_restarted_in_mid_transaction() {
-    let mut stage = Stage::new(2).await;
+    let mut stage = Stage::of_one_lane(2).await;
     let load = Load::start(&stage, 12).await;
     // Both lanes' transactions stand in their midst.
     let held = stage.hold_accounts(2).await;

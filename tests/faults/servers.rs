@@ -35,7 +35,7 @@ async fn killed_valkey() {
 /// and PostgreSQL, which ends the transaction that it had open.
 #[tokio::test]
 async fn a_server_that_stands_still() {
-    let stage = Stage::new(2).await;
+    let stage = Stage::of_one_lane(2).await;
     let load = Load::start(&stage, 3).await;
     // Both lanes are caught inside a transaction; then one process is stopped, and the accounts let go.
     let held = stage.hold_accounts(2).await;

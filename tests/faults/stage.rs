@@ -54,6 +54,11 @@ impl Stage {
         Self::with_clock(servers, Clock::system()).await
     }
 
+    /// The same, each of them with one lane.
+    pub(crate) async fn of_one_lane(servers: usize) -> Self {
+        Self::set_up(Self::folder().await, None, servers, Clock::system(), &[("LANES", "1")]).await
+    }
+
     /// The same on a small disk of its own; none where this machine lets no one mount it.
     pub(crate) async fn on_small_disk(servers: usize) -> Option<Self> {
         Disk::may_be_mounted()?;
@@ -61,17 +66,27 @@ impl Stage {
         let place = folder.state_dir().join(Profile::Durable.name());
         std::fs::create_dir(&place).unwrap();
         let disk = Some(Disk::mount(&place, DISK_MIB).unwrap());
-        Some(Self::set_up(folder, disk, servers, Clock::system()).await)
+        Some(Self::set_up(folder, disk, servers, Clock::system(), &[]).await)
     }
 
     /// The same with a producer whose clock is given.
     pub(crate) async fn with_clock(servers: usize, clock: Clock) -> Self {
-        let folder = StateFolder::new().await;
-        std::fs::create_dir(folder.state_dir().join(Profile::Durable.name())).unwrap();
-        Self::set_up(folder, None, servers, clock).await
+        Self::set_up(Self::folder().await, None, servers, clock, &[]).await
     }
 
-    async fn set_up(folder: StateFolder, disk: Option<Disk>, servers: usize, clock: Clock) -> Self {
+    async fn folder() -> StateFolder {
+        let folder = StateFolder::new().await;
+        std::fs::create_dir(folder.state_dir().join(Profile::Durable.name())).unwrap();
+        folder
+    }
+
+    async fn set_up(
+        folder: StateFolder,
+        disk: Option<Disk>,
+        servers: usize,
+        clock: Clock,
+        more: &[(&'static str, &str)],
+    ) -> Self {
         let place = folder.state_dir().join(Profile::Durable.name());
         let ports = format!(r#"{{"postgres":{},"valkey":{}}}"#, steady_port(), steady_port());
         std::fs::write(place.join("ports.json"), ports).unwrap();
@@ -81,7 +96,7 @@ impl Stage {
         let issuer = LocalIssuer::generate(Environment::Development, &api.issuer, &api.audience).unwrap();
         // The binary's processes read the key from where the first of them would have put it.
         std::fs::write(folder.state_dir().join("issuer.pkcs8"), issuer.to_pkcs8()).unwrap();
-        let settings = Settings(vec![
+        let mut settings = Settings(vec![
             ("DATABASE_URL", urls.app.clone()),
             ("OWNER_DATABASE_URL", urls.owner.clone()),
             ("KEEPER_DATABASE_URL", urls.keeper.clone()),
@@ -90,6 +105,7 @@ impl Stage {
             // Short, so that a load soon has requests that nobody answered.
             ("REQUEST_TIMEOUT_MS", "1000".to_owned()),
         ]);
+        settings.0.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let migrated = settings.run(&["migrate"]);
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
         let admin = PgPoolOptions::new().max_connections(8);

@@ -94,7 +94,7 @@ async fn a_key_outlives_the_cache_and_a_conflict_moves_nothing() {
 /// A suspension waits for the bets that are in flight at any process, and none commits after its answer.
 #[tokio::test]
 async fn no_bet_commits_after_a_suspension_was_answered() {
-    let stage = Stage::new(2).await;
+    let stage = Stage::of_one_lane(2).await;
     let load = Load::start(&stage, 31).await;
     let market = stage.markets[0].market_id;
     let (client, trader) = (reqwest::Client::new(), stage.token("trader", &[Role::Trader]));

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, LogFormat};
 use crate::failure::Failure;
+use overround_store::NO_NEWS;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -11,7 +12,9 @@ use tracing_subscriber::fmt::format::FmtSpan;
 /// # Errors
 /// When the filter cannot be read.
 pub fn start(config: &Config, quiet: bool) -> Result<(), Failure> {
-    let wanted = if quiet { "warn" } else { config.log.as_str() };
+    // That a statement of theirs takes long is no news of commands that examine or measure.
+    let wanted = if quiet { "warn,sqlx=error" } else { config.log.as_str() };
+    let wanted = if wanted.contains("sqlx") { wanted.to_owned() } else { format!("{wanted},{NO_NEWS}") };
     let filter = EnvFilter::try_new(wanted).map_err(|error| {
         Failure::usage(
             format!("the setting log is impossible: {error}"),

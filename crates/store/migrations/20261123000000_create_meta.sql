@@ -9,6 +9,21 @@
 -- itself any right on it, so the keeper owns nothing: it may execute three functions of this schema,
 -- which run as the owner.
 
+-- What values of a kind may be is said by their domain, once: PostgreSQL keeps what it has read of a domain, where it
+-- reads a table's own checks anew for each statement. Tables check what concerns several of their columns.
+CREATE DOMAIN meta.positive AS bigint CHECK (VALUE > 0);
+CREATE DOMAIN meta.not_negative AS bigint CHECK (VALUE >= 0);
+CREATE DOMAIN meta.positive_integer AS integer CHECK (VALUE > 0);
+CREATE DOMAIN meta.not_negative_integer AS integer CHECK (VALUE >= 0);
+CREATE DOMAIN meta.currency AS text CHECK (VALUE ~ '^[A-Z]{3}$');
+CREATE DOMAIN meta.json_object AS jsonb CHECK (jsonb_typeof(VALUE) = 'object');
+CREATE DOMAIN meta.json_array AS jsonb CHECK (jsonb_typeof(VALUE) = 'array');
+CREATE DOMAIN meta.sha256 AS bytea CHECK (length(VALUE) = 32);
+-- An Idempotency-Key, or the name of who did something.
+CREATE DOMAIN meta.name_or_key AS text CHECK (length(VALUE) BETWEEN 1 AND 255);
+-- 2 confirmed, 1 live.
+CREATE DOMAIN meta.certainty AS smallint CHECK (VALUE IN (1, 2));
+
 -- The oldest binary that each migration still serves, written in that migration's transaction.
 CREATE TABLE meta.migration_serves (
     version     bigint PRIMARY KEY,

@@ -2,6 +2,16 @@
 -- Wallet and ledger. A cell is a fixed share of the players: cell = hash(user_id) mod wallet.house.cells.
 CREATE SCHEMA wallet;
 
+CREATE DOMAIN wallet.account_kind AS text
+    CHECK (VALUE IN ('PLAYER', 'HOLD', 'HOUSE', 'PSP_CLEARING', 'FEES', 'BONUS', 'FREE_BET', 'DEBT'));
+CREATE DOMAIN wallet.account_status AS text
+    CHECK (VALUE IN ('ACTIVE', 'DEBIT_FROZEN', 'CREDIT_FROZEN', 'FROZEN', 'CLOSED'));
+CREATE DOMAIN wallet.recent_bets AS bigint[] CHECK (cardinality(VALUE) % 2 = 0);
+CREATE DOMAIN wallet.entry_type AS text CHECK (VALUE IN ('HOLD', 'RELEASE', 'CREDIT', 'DEBIT', 'FEE'));
+CREATE DOMAIN wallet.entry_amount AS bigint CHECK (VALUE <> 0);
+CREATE DOMAIN wallet.ref_type AS text
+    CHECK (VALUE IN ('BET', 'SETTLEMENT', 'DEPOSIT', 'WITHDRAWAL', 'ADJUSTMENT', 'TRANSFER', 'REVERSAL', 'CASHOUT', 'BONUS'));
+
 -- One row, written when the database is made: what holds for its whole life.
 CREATE TABLE wallet.house (
     only_row   boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -16,22 +26,22 @@ CREATE TABLE wallet.accounts (
     user_id          uuid,
     -- The player account that a HOLD, BONUS, FREE_BET or DEBT account belongs to; null on all others.
     owner_account_id uuid,
-    kind             text NOT NULL CHECK (kind IN ('PLAYER', 'HOLD', 'HOUSE', 'PSP_CLEARING', 'FEES', 'BONUS', 'FREE_BET', 'DEBT')),
-    currency         text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
-    status           text NOT NULL DEFAULT 'ACTIVE' CHECK (status IN ('ACTIVE', 'DEBIT_FROZEN', 'CREDIT_FROZEN', 'FROZEN', 'CLOSED')),
+    kind             wallet.account_kind NOT NULL,
+    currency         meta.currency NOT NULL,
+    status           wallet.account_status NOT NULL DEFAULT 'ACTIVE',
     balance_cents    bigint NOT NULL DEFAULT 0,
     -- The least balance; null where there is none (the house's accounts).
     floor_cents      bigint,
     -- Counts the entries of this account: the account_seq of its last one.
-    seq              bigint NOT NULL DEFAULT 0 CHECK (seq >= 0),
+    seq              meta.not_negative NOT NULL DEFAULT 0,
     -- Pairs (fingerprint, milliseconds) of the bets of the last seconds: DUPLICATED_REQUEST is decided from them.
-    recent_bets      bigint[] NOT NULL DEFAULT '{}' CHECK (cardinality(recent_bets) % 2 = 0),
+    recent_bets      wallet.recent_bets NOT NULL DEFAULT '{}',
     created_at       timestamptz NOT NULL,
     CONSTRAINT accounts_pkey PRIMARY KEY (id, cell),
     CONSTRAINT accounts_balance_not_below_floor CHECK (floor_cents IS NULL OR balance_cents >= floor_cents),
     CONSTRAINT accounts_debt_not_above_zero CHECK (kind <> 'DEBT' OR balance_cents <= 0),
     CONSTRAINT accounts_of_players_have_floors CHECK (user_id IS NULL OR floor_cents IS NOT NULL),
-    CONSTRAINT accounts_player_has_user CHECK ((user_id IS NOT NULL) = (kind IN ('PLAYER', 'HOLD', 'BONUS', 'FREE_BET', 'DEBT'))),
+    CONSTRAINT accounts_player_has_user CHECK ((user_id IS NULL) = (kind IN ('HOUSE', 'PSP_CLEARING', 'FEES'))),
     CONSTRAINT accounts_owned_has_owner CHECK ((owner_account_id IS NOT NULL) = (kind IN ('HOLD', 'BONUS', 'FREE_BET', 'DEBT'))),
     CONSTRAINT accounts_owner_fkey FOREIGN KEY (owner_account_id, cell) REFERENCES wallet.accounts (id, cell)
 -- Room for a new version of every row of a page: an update that moves to another page writes the indexes, and
@@ -49,12 +59,12 @@ CREATE TABLE wallet.ledger_entries (
     cell          smallint NOT NULL,
     account_id    uuid NOT NULL,
     posting_id    uuid NOT NULL,
-    account_seq   bigint NOT NULL CHECK (account_seq > 0),
-    amount_cents  bigint NOT NULL CHECK (amount_cents <> 0),
+    account_seq   meta.positive NOT NULL,
+    amount_cents  wallet.entry_amount NOT NULL,
     currency      text NOT NULL,
     balance_after bigint NOT NULL,
-    type          text NOT NULL CHECK (type IN ('HOLD', 'RELEASE', 'CREDIT', 'DEBIT', 'FEE')),
-    ref_type      text NOT NULL CHECK (ref_type IN ('BET', 'SETTLEMENT', 'DEPOSIT', 'WITHDRAWAL', 'ADJUSTMENT', 'TRANSFER', 'REVERSAL', 'CASHOUT', 'BONUS')),
+    type          wallet.entry_type NOT NULL,
+    ref_type      wallet.ref_type NOT NULL,
     ref_id        uuid NOT NULL,
     created_at    timestamptz NOT NULL,
     CONSTRAINT ledger_entries_pkey PRIMARY KEY (account_id, created_at, id, cell)
@@ -88,9 +98,9 @@ CREATE TRIGGER ledger_entries_balanced AFTER INSERT ON wallet.ledger_entries
 -- (account_id, key): one request, one effect, one answer; never expires.
 CREATE TABLE wallet.idempotency (
     account_id   uuid NOT NULL,
-    key          text NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    key          meta.name_or_key NOT NULL,
     cell         smallint NOT NULL,
-    request_hash bytea NOT NULL CHECK (length(request_hash) = 32),
+    request_hash meta.sha256 NOT NULL,
     -- The bet that the request placed. Null where it placed none.
     bet_id       uuid,
     -- The first answer. Null on an accepted bet, whose answer is its receipt, rendered from its frozen rows.
@@ -107,9 +117,9 @@ CREATE TRIGGER idempotency_not_truncated BEFORE TRUNCATE ON wallet.idempotency
 
 -- The same for acts that have no player's account (open, suspend, settle): (actor, key).
 CREATE TABLE wallet.actor_idempotency (
-    actor        text NOT NULL CHECK (length(actor) BETWEEN 1 AND 255),
-    key          text NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
-    request_hash bytea NOT NULL CHECK (length(request_hash) = 32),
+    actor        meta.name_or_key NOT NULL,
+    key          meta.name_or_key NOT NULL,
+    request_hash meta.sha256 NOT NULL,
     answer       jsonb,
     created_at   timestamptz NOT NULL,
     CONSTRAINT actor_idempotency_pkey PRIMARY KEY (actor, key)
@@ -125,7 +135,7 @@ CREATE TABLE wallet.reversals (
     reversed_by  uuid NOT NULL,
     cell         smallint NOT NULL,
     reason       text NOT NULL CHECK (length(reason) BETWEEN 1 AND 1000),
-    author       text NOT NULL CHECK (length(author) BETWEEN 1 AND 255),
+    author       meta.name_or_key NOT NULL,
     created_at   timestamptz NOT NULL,
     CONSTRAINT reversals_pkey PRIMARY KEY (posting_id, cell)
 );
@@ -137,13 +147,13 @@ CREATE TRIGGER reversals_not_truncated BEFORE TRUNCATE ON wallet.reversals
 -- Each freezing and unfreezing of a player's account, numbered, with the status that it left.
 CREATE TABLE wallet.freezes (
     account_id   uuid NOT NULL,
-    version      bigint NOT NULL CHECK (version > 0),
+    version      meta.positive NOT NULL,
     cell         smallint NOT NULL,
     act          text NOT NULL CHECK (act IN ('FREEZE', 'UNFREEZE')),
     way          text NOT NULL CHECK (way IN ('DEBIT', 'CREDIT', 'BOTH')),
-    status       text NOT NULL CHECK (status IN ('ACTIVE', 'DEBIT_FROZEN', 'CREDIT_FROZEN', 'FROZEN')),
+    status       wallet.account_status NOT NULL CHECK (status <> 'CLOSED'),
     reason       text NOT NULL CHECK (length(reason) BETWEEN 1 AND 1000),
-    author       text NOT NULL CHECK (length(author) BETWEEN 1 AND 255),
+    author       meta.name_or_key NOT NULL,
     created_at   timestamptz NOT NULL,
     CONSTRAINT freezes_pkey PRIMARY KEY (account_id, version, cell)
 );

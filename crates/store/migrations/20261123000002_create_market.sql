@@ -2,6 +2,9 @@
 -- Market data: events, markets, outcomes, the fences that bets are checked against, every version sold.
 CREATE SCHEMA market;
 
+CREATE DOMAIN market.market_status AS text
+    CHECK (VALUE IN ('INACTIVE', 'OPEN', 'SUSPENDED', 'CLOSED', 'SETTLED', 'CANCELLED'));
+
 CREATE TABLE market.events (
     id         uuid PRIMARY KEY,
     producer   text NOT NULL CHECK (length(producer) BETWEEN 1 AND 100),
@@ -24,17 +27,17 @@ CREATE TABLE market.markets (
     kind              text NOT NULL CHECK (kind IN ('ODDS', 'LINE')),
     number_of_winners integer NOT NULL CHECK (number_of_winners >= 0),
     tie_rule          text NOT NULL CHECK (tie_rule IN ('DEAD_HEAT', 'PUSH', 'DRAW_IS_AN_OUTCOME')),
-    rules_version     integer NOT NULL CHECK (rules_version > 0),
+    rules_version     meta.positive_integer NOT NULL,
     -- What the producer says, what a trader holds it at, and what follows from both and the prices.
     source_status     text NOT NULL CHECK (source_status IN ('INACTIVE', 'OPEN', 'SUSPENDED', 'CLOSED')),
     trader_status     text CHECK (trader_status IN ('SUSPENDED', 'CLOSED')),
-    status            text NOT NULL CHECK (status IN ('INACTIVE', 'OPEN', 'SUSPENDED', 'CLOSED', 'SETTLED', 'CANCELLED')),
+    status            market.market_status NOT NULL,
     in_play           boolean NOT NULL,
-    bet_delay_ms      bigint NOT NULL CHECK (bet_delay_ms >= 0),
+    bet_delay_ms      meta.not_negative NOT NULL,
     cutoff_at         timestamptz,
     -- The versions of the last snapshot: the row that every change of the market locks.
-    version           bigint NOT NULL CHECK (version >= 0),
-    status_version    bigint NOT NULL CHECK (status_version >= 0),
+    version           meta.not_negative NOT NULL,
+    status_version    meta.not_negative NOT NULL,
     created_at        timestamptz NOT NULL,
     CONSTRAINT markets_source_key UNIQUE (producer, source_key)
 );
@@ -60,23 +63,23 @@ CREATE TABLE market.outcomes (
 CREATE TABLE market.fences (
     market_id      uuid NOT NULL REFERENCES market.markets (id),
     cell           smallint NOT NULL CHECK (cell >= 0),
-    status         text NOT NULL CHECK (status IN ('INACTIVE', 'OPEN', 'SUSPENDED', 'CLOSED', 'SETTLED', 'CANCELLED')),
-    status_version bigint NOT NULL CHECK (status_version > 0),
+    status         market.market_status NOT NULL,
+    status_version meta.positive NOT NULL,
     CONSTRAINT fences_pkey PRIMARY KEY (market_id, cell)
 ) WITH (fillfactor = 60);
 
 -- Every version that was ever on sale.
 CREATE TABLE market.price_versions (
     market_id      uuid NOT NULL,
-    version        bigint NOT NULL CHECK (version > 0),
-    status_version bigint NOT NULL CHECK (status_version > 0),
-    status         text NOT NULL CHECK (status IN ('INACTIVE', 'OPEN', 'SUSPENDED', 'CLOSED', 'SETTLED', 'CANCELLED')),
+    version        meta.positive NOT NULL,
+    status_version meta.positive NOT NULL,
+    status         market.market_status NOT NULL,
     in_play        boolean NOT NULL,
-    bet_delay_ms   bigint NOT NULL CHECK (bet_delay_ms >= 0),
+    bet_delay_ms   meta.not_negative NOT NULL,
     -- {"<uuid>": {num, den, line_quarters?}} and [{outcome_id: "<uuid>", reason}]: the outcomes' UUIDs
     -- as stored, not their ids on the wire, so that SQL can join them.
-    prices         jsonb NOT NULL CHECK (jsonb_typeof(prices) = 'object'),
-    suspensions    jsonb NOT NULL CHECK (jsonb_typeof(suspensions) = 'array'),
+    prices         meta.json_object NOT NULL,
+    suspensions    meta.json_array NOT NULL,
     as_of          timestamptz NOT NULL,
     producer       text NOT NULL CHECK (length(producer) BETWEEN 1 AND 100),
     CONSTRAINT price_versions_pkey PRIMARY KEY (market_id, version, as_of)
@@ -90,10 +93,10 @@ CREATE TRIGGER price_versions_not_truncated BEFORE TRUNCATE ON market.price_vers
 -- A market's result: one row a generation, the newest counts.
 CREATE TABLE market.results (
     market_id  uuid NOT NULL REFERENCES market.markets (id),
-    generation integer NOT NULL CHECK (generation > 0),
+    generation meta.positive_integer NOT NULL,
     -- {"<uuid>": the outcome's result}, by UUIDs as stored.
-    outcomes   jsonb NOT NULL CHECK (jsonb_typeof(outcomes) = 'object'),
-    certainty  smallint NOT NULL CHECK (certainty IN (1, 2)),
+    outcomes   meta.json_object NOT NULL,
+    certainty  meta.certainty NOT NULL,
     source     text NOT NULL CHECK (length(source) BETWEEN 1 AND 255),
     reason     text CHECK (length(reason) <= 1000),
     created_at timestamptz NOT NULL,

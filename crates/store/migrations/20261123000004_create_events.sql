@@ -2,7 +2,8 @@
 -- The outbox (each change's event, written in the change's own transaction) and the consumers' inbox.
 CREATE SCHEMA events;
 
-CREATE SEQUENCE events.outbox_identity;
+-- Numbers order the rows of one transaction, which come from one session: each session takes many at once.
+CREATE SEQUENCE events.outbox_identity CACHE 128;
 CREATE TABLE events.outbox (
     -- Stamped by a trigger with the transaction's id on the node that stores the row.
     xid8              xid8 NOT NULL,

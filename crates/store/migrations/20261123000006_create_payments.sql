@@ -9,7 +9,7 @@ CREATE TABLE payments.payments (
     account_id      uuid NOT NULL,
     direction       text NOT NULL CHECK (direction IN ('DEPOSIT', 'WITHDRAWAL', 'CHARGEBACK', 'REFUND')),
     amount_cents    bigint NOT NULL CHECK (amount_cents > 0),
-    currency        text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    currency        meta.currency NOT NULL,
     psp             text NOT NULL CHECK (psp ~ '^[a-z0-9_]{1,50}$'),
     psp_customer    text CHECK (length(psp_customer) BETWEEN 1 AND 255),
     -- Null until the PSP has answered.

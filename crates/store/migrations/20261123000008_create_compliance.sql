@@ -47,7 +47,7 @@ CREATE TABLE compliance.limits (
     -- Rolling over 24 hours, 7 days or a month; or by the calendar, where the jurisdiction says so.
     calendar       boolean NOT NULL DEFAULT false,
     amount_cents   bigint NOT NULL CHECK (amount_cents >= 0),
-    currency       text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    currency       meta.currency NOT NULL,
     status         text NOT NULL CHECK (status IN ('PENDING', 'ACTIVE', 'ENDED', 'LAPSED')),
     requested_at   timestamptz NOT NULL,
     -- An increase can be confirmed from the first instant on, until the second.

@@ -34,7 +34,7 @@ impl Role {
     /// Whoever writes as the application says so, and at which isolation ([`crate::Store::run`] does):
     /// what says nothing reads, on one snapshot, and can change nothing. At REPEATABLE READ a read takes
     /// no predicate locks, so it neither fails because money moves beside it nor makes a lane run again.
-    const fn session(self) -> &'static str {
+    pub(crate) const fn session(self) -> &'static str {
         match self {
             Self::Owner => "SET ROLE overround_owner; SET lock_timeout = '30s'",
             Self::App => {
@@ -49,6 +49,17 @@ impl Role {
         }
     }
 }
+
+/// What is added to a session that does nothing but run a lane's transactions, each of the same few statements.
+/// Their plans are made once: left to itself PostgreSQL plans a batch of one anew each time, which costs more
+/// than carrying it out. On Citus, whose plans need the arguments, it is left to itself.
+pub(crate) const LANE_SESSION: &str = "SET enable_hashjoin = off; SET enable_mergejoin = off; \
+     SELECT set_config('plan_cache_mode', 'force_generic_plan', false) \
+     WHERE NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
+
+/// What is not worth a line of a log, as a filter's directive: the driver rolls back a transaction whose COMMIT
+/// failed, and PostgreSQL warns that none is in progress. That it is run again is counted.
+pub const NO_NEWS: &str = "sqlx::postgres::notice=error";
 
 /// How to reach PostgreSQL as one role.
 #[derive(Debug, Clone)]

@@ -57,6 +57,11 @@ const AWAY: [&str; 10] =
 /// Classes of such: 08, the connection; 53, memory, disk or connections run out.
 const AWAY_CLASSES: [&str; 2] = ["08", "53"];
 
+/// Keys whose rows are numbered on from what the transaction has read: that such a key is taken means that another
+/// transaction did the same meanwhile. PostgreSQL says so by 40001 or by 23505, whichever it meets first (its
+/// manual, 13.2.3).
+const NUMBERED_ON: [&str; 3] = ["freezes_pkey", "reversals_pkey", "settlements_pkey"];
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error as E;
@@ -79,6 +84,9 @@ impl From<sqlx::Error> for Error {
                     return Self::Unavailable(error);
                 }
                 if let Some(name) = database.constraint() {
+                    if NUMBERED_ON.iter().any(|key| is_of_constraint(name, key)) {
+                        return Self::Serialization(error);
+                    }
                     return Self::Constraint(name.to_owned());
                 }
             }
@@ -86,6 +94,14 @@ impl From<sqlx::Error> for Error {
         }
         Self::Database(error)
     }
+}
+
+/// Whether a constraint that was reported is that one: on Citus a shard's number follows the name.
+pub(crate) fn is_of_constraint(reported: &str, name: &str) -> bool {
+    let shard = reported.strip_prefix(name);
+    shard.is_some_and(|shard| {
+        shard.is_empty() || shard.strip_prefix('_').is_some_and(|digits| digits.parse::<u64>().is_ok())
+    })
 }
 
 #[cfg(test)]

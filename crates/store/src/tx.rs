@@ -1,8 +1,9 @@
 //! Transactions: begun in one place, run to their end, run again when concurrency undid them.
 
-use crate::Error;
+use crate::connect::LANE_SESSION;
+use crate::{Error, Role};
 use backon::{ExponentialBuilder, Retryable};
-use sqlx::{PgPool, Postgres};
+use sqlx::{Executor, PgPool, Postgres};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,15 +27,24 @@ impl Isolation {
     /// How a transaction begins. What moves money looks rows up one by one: a join that reads a whole index
     /// puts a predicate lock on every row of a small table, and transactions with nothing in common undo
     /// each other.
-    const fn begin(self) -> &'static str {
-        match self {
-            Self::Serializable => {
+    const fn begin(self, session: Session) -> &'static str {
+        match (self, session) {
+            (Self::Serializable, Session::Any) => {
                 "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; \
                  SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
             }
-            Self::ReadCommitted => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+            (Self::Serializable, Session::Lane) => "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
+            (Self::ReadCommitted, _) => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
         }
     }
+}
+
+/// What the store's sessions are for.
+#[derive(Debug, Clone, Copy)]
+enum Session {
+    Any,
+    /// Looks rows up one by one, always.
+    Lane,
 }
 
 /// How often a transaction that concurrency undid is run again before its error is passed on.
@@ -46,21 +56,30 @@ const RUNS_AGAIN_MAX: usize = 40;
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
+    session: Session,
 }
 
 impl Store {
     /// The store over a pool of the application's role.
     pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+        Self { pool, session: Session::Any }
     }
 
-    /// A store of the same database over one connection of its own, which it makes when it first needs it. Who
-    /// runs one transaction after another keeps to one: what its session has cached (plans, the catalogue, the
-    /// pages of shared memory it has mapped) is then used by the next one, and no read holds it up.
+    /// A store of the same database over one connection of its own, for a lane; it is made when it is first
+    /// needed. Who runs one transaction after another keeps to one: what its session has cached (plans, the
+    /// catalogue, the pages of shared memory it has mapped) is then used by the next one, and no read holds it up.
     #[must_use]
-    pub fn over_one_connection(&self) -> Self {
-        let options = self.pool.options().clone().max_connections(1);
-        Self { pool: options.connect_lazy_with(self.pool.connect_options().as_ref().clone()) }
+    pub fn for_a_lane(&self) -> Self {
+        // Whether the connection still stands shows when a transaction begins on it ([`begin`]).
+        let options = self.pool.options().clone().max_connections(1).test_before_acquire(false);
+        let options = options.after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(Role::App.session()).await?;
+                connection.execute(LANE_SESSION).await.map(|_| ())
+            })
+        });
+        let pool = options.connect_lazy_with(self.pool.connect_options().as_ref().clone());
+        Self { pool, session: Session::Lane }
     }
 
     /// Closes its connections.
@@ -94,11 +113,11 @@ impl Store {
         T: Send + 'static,
         F: for<'t> Fn(&'t mut Tx) -> Work<'t, T> + Send + Sync + 'static,
     {
-        let pool = self.pool.clone();
+        let (pool, begin) = (self.pool.clone(), isolation.begin(self.session));
         let work = Arc::new(work);
         let runs = async move {
             let once = || async {
-                let mut tx = pool.begin_with(isolation.begin()).await?;
+                let mut tx = begun(&pool, begin).await?;
                 let value = work(&mut tx).await?;
                 tx.commit().await?;
                 Ok(value)
@@ -118,5 +137,17 @@ impl Store {
             Ok(result) => result,
             Err(join) => Err(Error::Unavailable(sqlx::Error::Io(std::io::Error::other(join)))),
         }
+    }
+}
+
+/// A transaction that has begun. Where the connection that it was to run on turns out to be gone, on another one.
+async fn begun(pool: &PgPool, begin: &'static str) -> Result<Tx, Error> {
+    match pool.begin_with(begin).await.map_err(Error::from) {
+        Err(Error::Unavailable(why))
+            if !matches!(why, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) =>
+        {
+            Ok(pool.begin_with(begin).await?)
+        }
+        begun => begun,
     }
 }

@@ -49,16 +49,23 @@ fn is_too_large(error: &axum::Error) -> bool {
 
 /// The body as what the route takes, and as plain JSON.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Value), Problem> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let typed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let pointer = pointer(error.path());
-        field_error(pointer, &error.into_inner())
-    });
-    let typed = typed.map_err(|error| Problem::invalid(INVALID_BODY, error))?;
-    reader.end().map_err(|error| Problem::invalid(INVALID_BODY, field_error(String::new(), &error)))?;
-    let plain = serde_json::from_slice(bytes)
-        .map_err(|error| Problem::invalid(INVALID_BODY, field_error(String::new(), &error)))?;
+    let typed = serde_json::from_slice(bytes).map_err(|_| wrong::<T>(bytes))?;
+    let plain = serde_json::from_slice(bytes).map_err(|_| wrong::<T>(bytes))?;
     Ok((typed, plain))
+}
+
+/// What is wrong with a body that was not taken, and where: it is read once more, with an eye on the place.
+fn wrong<T: DeserializeOwned>(bytes: &[u8]) -> Problem {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let typed: Result<T, _> = serde_path_to_error::deserialize(&mut reader);
+    let error = match typed {
+        Err(error) => field_error(pointer(error.path()), &error.into_inner()),
+        Ok(_) => match reader.end() {
+            Err(error) => field_error(String::new(), &error),
+            Ok(()) => return Problem::internal(),
+        },
+    };
+    Problem::invalid(INVALID_BODY, error)
 }
 
 /// What serde says, at the place it means: a missing field is its own place.

@@ -105,6 +105,8 @@ pub(crate) enum Outcome {
     Settled(Option<Cents>),
     /// The key was used before: the answer is read after the transaction.
     UsedKey,
+    /// Another process has its cell in hand: it was not carried out, and waits for its turn.
+    NotItsTurn,
     /// Its deadline had passed when its turn came: it was not carried out.
     Expired,
 }

@@ -75,6 +75,9 @@ impl Decider<'_> {
     }
 
     fn decide_one(&mut self, command: &Command) -> Result<Outcome, Error> {
+        if !self.loaded.cells.contains(&command.player().cell) {
+            return Ok(Outcome::NotItsTurn);
+        }
         let Some(keyed) = command.keyed() else {
             return match command {
                 Command::Settle(settle) => self.settle(settle),

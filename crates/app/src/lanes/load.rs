@@ -8,13 +8,15 @@ use overround_domain::time::Timestamp;
 use overround_domain::wallet::{Book, Cell};
 use overround_store::betting::bets::{self, BetKey, BetRow};
 use overround_store::betting::legs::{self, LegRow};
-use overround_store::wallet::idempotency::{self, Claim};
+use overround_store::wallet::idempotency::{self, Begin, Claim, Claimed};
 use overround_store::{Error, Tx, market, wallet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The state that a batch is decided over.
 pub(super) struct Loaded {
+    /// The cells whose turn it is.
+    pub cells: BTreeSet<Cell>,
     /// The (account, key) pairs that were not used before.
     pub first: BTreeSet<(AccountId, String)>,
     /// The accounts.
@@ -37,21 +39,39 @@ pub(super) struct LoadedBet {
     pub legs: Vec<LegRow>,
 }
 
-/// Loads what the commands touch. The keys are claimed first, and never looked up.
-pub(super) async fn load(tx: &mut Tx, commands: &[Arc<Command>], now: Timestamp) -> Result<Loaded, Error> {
-    let claims: Vec<Claim> = commands.iter().filter_map(|command| claim_of(command)).collect();
-    let first =
-        if claims.is_empty() { BTreeSet::new() } else { idempotency::claim(tx, &claims, now).await? };
-    let fences = market::fences::lock_shared(tx, &wanted_fences(commands)).await?;
-    let cells: BTreeSet<Cell> = commands.iter().map(|command| command.player().cell).collect();
-    let cells: Vec<Cell> = cells.into_iter().collect();
-    let accounts = load_accounts(tx, commands, &cells).await?;
+/// Loads what the commands touch whose turn it is. The keys are claimed first, and never looked up.
+///
+/// # Errors
+/// The database's; one that [`idempotency::is_used_key`] knows where a key turns out to be used.
+pub(super) async fn load(
+    tx: &mut Tx,
+    commands: &[Arc<Command>],
+    begin: Begin,
+    now: Timestamp,
+) -> Result<Loaded, Error> {
+    let Claimed { cells, first } = claim(tx, commands, begin, now).await?;
+    let commands: Vec<Arc<Command>> =
+        commands.iter().filter(|command| cells.contains(&command.player().cell)).cloned().collect();
+    let fences = market::fences::lock_shared(tx, &wanted_fences(&commands)).await?;
+    let in_cells: Vec<Cell> = cells.iter().copied().collect();
+    let accounts = load_accounts(tx, &commands, &in_cells).await?;
     let recent = accounts.iter().map(|loaded| (loaded.account.id, loaded.recent_bets.clone())).collect();
     let book = Book::new(accounts.into_iter().map(|loaded| loaded.account));
-    let reversed = wallet::reversals::among(tx, &to_reverse(commands), &cells).await?;
-    let freezes = wallet::freezes::versions(tx, &to_freeze(commands), &cells).await?;
-    let bets = load_bets(tx, commands, &cells).await?;
-    Ok(Loaded { first, book, recent, fences, reversed, freezes, bets })
+    let reversed = wallet::reversals::among(tx, &to_reverse(&commands), &in_cells).await?;
+    let freezes = wallet::freezes::versions(tx, &to_freeze(&commands), &in_cells).await?;
+    let bets = load_bets(tx, &commands, &in_cells).await?;
+    Ok(Loaded { cells, first, book, recent, fences, reversed, freezes, bets })
+}
+
+async fn claim(
+    tx: &mut Tx,
+    commands: &[Arc<Command>],
+    begin: Begin,
+    now: Timestamp,
+) -> Result<Claimed, Error> {
+    let cells: BTreeSet<Cell> = commands.iter().map(|command| command.player().cell).collect();
+    let claims: Vec<Claim> = commands.iter().filter_map(|command| claim_of(command)).collect();
+    idempotency::claim(tx, begin, &cells, &claims, now).await
 }
 
 /// The accounts that the commands are about. The house's are read where the house is a side of something: a

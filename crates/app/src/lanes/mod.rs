@@ -44,8 +44,8 @@ impl Lanes {
     pub(crate) fn start(store: &Store, live: &Live, clock: &Clock, settings: &Settings) -> Self {
         let queue = Arc::new(Queue::new(settings.queue_depth));
         let lane = |_| {
-            let runner = Runner::new(store.clone(), live.clone(), clock.clone(), settings.rules.clone());
-            tokio::spawn(work(Arc::new(runner), Arc::clone(&queue), settings.batch_max))
+            let runner = Runner::new(store.clone(), live.clone(), clock.clone(), settings);
+            tokio::spawn(work(Arc::new(runner), Arc::clone(&queue), settings.batch_max.max(1)))
         };
         let tasks = Mutex::new((0..settings.lanes.max(1)).map(lane).collect());
         Self { queue, tasks }
@@ -104,17 +104,24 @@ const fn unavailable() -> Error {
 
 /// A lane: one batch after another until the queue is closed and empty.
 async fn work(runner: Arc<Runner>, queue: Arc<Queue<Job>>, batch_max: usize) {
-    while let Some(mut batch) = queue.take(batch_max.max(1)).await {
-        let jobs = std::mem::take(&mut batch.items);
-        let taken = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
-        metrics::gauge!("overround_lane_queued").decrement(f64::from(taken));
-        metrics::histogram!("overround_lane_batch_size").record(f64::from(taken));
+    while let Some(batch) = queue.take(batch_max).await {
+        taken(batch.items.len());
         let runner = Arc::clone(&runner);
         // In a task of its own, so that a defect that panics ends its batch and not the lane.
-        if let Err(error) = tokio::spawn(async move { runner.run(jobs).await }).await {
+        if let Err(error) = tokio::spawn(async move { runner.run(batch).await }).await {
             metrics::counter!("overround_lane_panics_total").increment(1);
             tracing::error!(%error, "a lane's batch ended by a panic");
         }
     }
     runner.close().await;
+}
+
+/// Notes that so many commands wait no more.
+fn taken(commands: usize) {
+    metrics::gauge!("overround_lane_queued").decrement(count(commands));
+}
+
+/// A number of commands, as a metric takes it.
+fn count(commands: usize) -> f64 {
+    f64::from(u32::try_from(commands).unwrap_or(u32::MAX))
 }

@@ -4,17 +4,20 @@ use super::Job;
 use super::command::{Command, Outcome, Reply};
 use super::decide::{Decider, KeptAnswer, OnSale};
 use super::load;
+use super::queue::Batch;
 use super::write::{Writes, write};
 use crate::betting::stored_receipt;
 use crate::wallet::key_mismatch;
-use crate::{Clock, Error};
+use crate::{Clock, Error, Settings};
 use overround_domain::betting::Rules;
 use overround_domain::ids::{AccountId, MarketId};
 use overround_live::{Freshness, Held, Live};
-use overround_store::wallet::idempotency;
+use overround_store::wallet::idempotency::{self, Begin};
+use overround_store::wallet::turns;
 use overround_store::{Isolation, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::{Duration, Instant};
 
 /// What a lane works with.
@@ -26,11 +29,26 @@ pub(super) struct Runner {
     live: Live,
     clock: Clock,
     rules: Arc<Rules>,
+    batch_max: usize,
+    /// Whether it met another process at a cell just now.
+    meets_others: AtomicBool,
 }
 
+/// Who waited so long for its turn at a cell met another process there; asking alone takes less.
+const MEETS_OTHERS: Duration = Duration::from_millis(1);
+
 impl Runner {
-    pub(super) fn new(store: Store, live: Live, clock: Clock, rules: Rules) -> Self {
-        Self { own: store.over_one_connection(), store, live, clock, rules: Arc::new(rules) }
+    pub(super) fn new(store: Store, live: Live, clock: Clock, settings: &Settings) -> Self {
+        let (rules, batch_max) = (Arc::new(settings.rules.clone()), settings.batch_max.max(1));
+        Self {
+            own: store.for_a_lane(),
+            store,
+            live,
+            clock,
+            rules,
+            batch_max,
+            meets_others: AtomicBool::new(false),
+        }
     }
 
     /// Closes the lane's connection.
@@ -38,10 +56,44 @@ impl Runner {
         self.own.close().await;
     }
 
-    /// Carries out a batch and answers each of its jobs.
-    pub(super) async fn run(&self, jobs: Vec<Job>) {
-        let (jobs, snapshots) = self.read_cache(unexpired(jobs)).await;
-        let mut waiting = vec![jobs];
+    /// Carries out a batch and answers each of its jobs. What another process has in hand waits for its turn there;
+    /// the other cells go back to the queue meanwhile.
+    pub(super) async fn run(&self, mut batch: Batch<Job>) {
+        // Whoever met another process a moment ago will meet it again: asking first saves a transaction.
+        let mut out_of_turn = self.meets_others.load(Ordering::Relaxed) && self.wait(&mut batch).await;
+        loop {
+            let jobs = std::mem::take(&mut batch.items);
+            let (ready, snapshots) = self.read_cache(unexpired(jobs)).await;
+            batch.items = self.carry_out(ready, snapshots, out_of_turn).await;
+            if batch.items.is_empty() {
+                return;
+            }
+            batch.keep_only(&batch.items.iter().map(|job| job.command.player().cell).collect());
+            out_of_turn = self.wait(&mut batch).await;
+        }
+    }
+
+    /// Waits for the batch's turn at its cells, and takes what came meanwhile. True if the turn did not come:
+    /// another process has a cell in hand for long.
+    async fn wait(&self, batch: &mut Batch<Job>) -> bool {
+        metrics::counter!("overround_lane_waits_for_turn_total").increment(1);
+        let began = Instant::now();
+        // Whatever is wrong with the database shows in the transaction too.
+        let its_turn = turns::wait(&self.own, &batch.cells()).await.unwrap_or(true);
+        // One that is held up is met again too; but what it holds up is found out by trying, and the rest goes on.
+        self.meets_others.store(its_turn && began.elapsed() >= MEETS_OTHERS, Ordering::Relaxed);
+        super::taken(batch.top_up(self.batch_max));
+        !its_turn
+    }
+
+    /// Carries out jobs and answers them, but for those whose turn it is not, which come back.
+    async fn carry_out(
+        &self,
+        jobs: Vec<Job>,
+        snapshots: Arc<BTreeMap<MarketId, OnSale>>,
+        out_of_turn: bool,
+    ) -> Vec<Job> {
+        let (mut waiting, mut not_their_turn) = (vec![jobs], Vec::new());
         while let Some(jobs) = waiting.pop() {
             let (mut now, later) = without_repeated_keys(jobs);
             if !later.is_empty() {
@@ -52,8 +104,8 @@ impl Runner {
             }
             let commands: Arc<Vec<Arc<Command>>> =
                 Arc::new(now.iter().map(|job| Arc::clone(&job.command)).collect());
-            match self.transact(Arc::clone(&commands), Arc::clone(&snapshots)).await {
-                Ok(outcomes) => self.reply(now, outcomes).await,
+            match self.transact(commands, Arc::clone(&snapshots), out_of_turn).await {
+                Ok(outcomes) => not_their_turn.extend(self.reply(now, outcomes).await),
                 Err(error) if now.len() > 1 && splits(&error) => {
                     metrics::counter!("overround_lane_split_total").increment(1);
                     let rest = now.split_off(now.len() / 2);
@@ -63,24 +115,44 @@ impl Runner {
                 Err(error) => fail(now, Error::from(error)),
             }
         }
+        not_their_turn
     }
 
-    /// One SERIALIZABLE transaction: load, decide, write.
+    /// Carries commands out in one transaction; in another if a key of theirs turns out to be used, which ends
+    /// the first one at its first statement.
     async fn transact(
         &self,
         commands: Arc<Vec<Arc<Command>>>,
         snapshots: Arc<BTreeMap<MarketId, OnSale>>,
+        out_of_turn: bool,
+    ) -> Result<Vec<Outcome>, overround_store::Error> {
+        metrics::histogram!("overround_lane_batch_size").record(super::count(commands.len()));
+        let began = Instant::now();
+        let begin = Begin { may_have_used_keys: false, out_of_turn };
+        let mut outcomes = self.attempt(Arc::clone(&commands), Arc::clone(&snapshots), begin).await;
+        if outcomes.as_ref().is_err_and(idempotency::is_used_key) {
+            let begin = Begin { may_have_used_keys: true, out_of_turn };
+            outcomes = self.attempt(commands, snapshots, begin).await;
+        }
+        metrics::histogram!("overround_lane_tx_seconds").record(began.elapsed().as_secs_f64());
+        outcomes
+    }
+
+    /// One SERIALIZABLE transaction: load, decide, write.
+    async fn attempt(
+        &self,
+        commands: Arc<Vec<Arc<Command>>>,
+        snapshots: Arc<BTreeMap<MarketId, OnSale>>,
+        begin: Begin,
     ) -> Result<Vec<Outcome>, overround_store::Error> {
         let (clock, rules) = (self.clock.clone(), Arc::clone(&self.rules));
-        let began = Instant::now();
-        let outcomes = self
-            .own
+        self.own
             .run("lane", Isolation::Serializable, move |tx| {
                 let (commands, snapshots) = (Arc::clone(&commands), Arc::clone(&snapshots));
                 let (clock, rules) = (clock.clone(), Arc::clone(&rules));
                 Box::pin(async move {
                     let now = clock.now();
-                    let loaded = load::load(tx, &commands, now).await?;
+                    let loaded = load::load(tx, &commands, begin, now).await?;
                     let decider = Decider {
                         clock: &clock,
                         now,
@@ -95,9 +167,7 @@ impl Runner {
                     Ok(outcomes)
                 })
             })
-            .await;
-        metrics::histogram!("overround_lane_tx_seconds").record(began.elapsed().as_secs_f64());
-        outcomes
+            .await
     }
 
     /// Reads the snapshots that the batch's bets need. Without the cache bets are not taken, and all
@@ -138,9 +208,15 @@ impl Runner {
         OnSale { snapshot: held.snapshot, until }
     }
 
-    async fn reply(&self, jobs: Vec<Job>, outcomes: Vec<Outcome>) {
+    /// Answers jobs, and gives back those whose turn it is not.
+    async fn reply(&self, jobs: Vec<Job>, outcomes: Vec<Outcome>) -> Vec<Job> {
+        let mut not_their_turn = Vec::new();
         for (job, outcome) in jobs.into_iter().zip(outcomes) {
             let reply = match outcome {
+                Outcome::NotItsTurn => {
+                    not_their_turn.push(job);
+                    continue;
+                }
                 Outcome::UsedKey => self.replay(&job.command).await,
                 Outcome::Expired => {
                     metrics::counter!("overround_lane_expired_total").increment(1);
@@ -151,6 +227,7 @@ impl Runner {
             // A caller that went away needs no answer: it will ask again with its key.
             drop(job.reply.send(reply));
         }
+        not_their_turn
     }
 
     /// The answer of the request that was executed under the key.

@@ -1,4 +1,4 @@
-//! Write: all rows of a batch, one statement a table.
+//! Write: all rows of a batch, with one statement.
 
 use overround_domain::betting::{LegResult, RecentBet};
 use overround_domain::events::DomainEvent;
@@ -12,7 +12,7 @@ use overround_store::wallet::entries::{self, EntryRow};
 use overround_store::wallet::freezes::{self, NewFreeze};
 use overround_store::wallet::idempotency::{self, Answered};
 use overround_store::wallet::reversals::{self, NewReversal};
-use overround_store::{Error, Tx, events};
+use overround_store::{Error, Statement, Tx, events};
 use std::collections::BTreeMap;
 
 /// What a batch's decisions amount to.
@@ -31,9 +31,9 @@ pub(super) struct Writes {
     pub events: Vec<DomainEvent>,
 }
 
-/// Writes everything.
+/// Writes everything. No row is written twice: what is claimed, answered and settled is there once, and an account
+/// is written as the whole batch leaves it.
 pub(super) async fn write(tx: &mut Tx, mut writes: Writes) -> Result<(), Error> {
-    idempotency::keep(tx, &writes.answers).await?;
     let changed: Vec<(Account, Option<Vec<RecentBet>>)> = writes
         .accounts
         .into_iter()
@@ -42,15 +42,18 @@ pub(super) async fn write(tx: &mut Tx, mut writes: Writes) -> Result<(), Error> 
             (account, recent)
         })
         .collect();
-    accounts::update(tx, &changed).await?;
-    entries::append(tx, &writes.entries).await?;
-    reversals::insert(tx, &writes.reversals).await?;
-    freezes::insert(tx, &writes.freezes).await?;
-    bets::insert(tx, &writes.bets).await?;
-    legs::insert(tx, &writes.legs).await?;
-    legs::decide(tx, &writes.decided).await?;
     let settled: Vec<_> = writes.settlements.iter().map(|row| row.settled.clone()).collect();
-    bets::settle(tx, &settled).await?;
-    settlements::insert(tx, &writes.settlements).await?;
-    events::append(tx, &writes.events).await
+    let mut statement = Statement::default();
+    idempotency::keep(&mut statement, &writes.answers);
+    accounts::update(&mut statement, &changed);
+    entries::append(&mut statement, &writes.entries);
+    reversals::insert(&mut statement, &writes.reversals);
+    freezes::insert(&mut statement, &writes.freezes);
+    bets::insert(&mut statement, &writes.bets);
+    legs::insert(&mut statement, &writes.legs);
+    legs::decide(&mut statement, &writes.decided);
+    bets::settle(&mut statement, &settled);
+    settlements::insert(&mut statement, &writes.settlements);
+    events::add(&mut statement, &writes.events);
+    statement.execute(tx).await
 }

@@ -54,7 +54,7 @@ pub enum BookError {
 pub struct Book {
     accounts: BTreeMap<AccountId, Account>,
     house: BTreeMap<(Cell, AccountKind, Currency), AccountId>,
-    posted_to: BTreeSet<AccountId>,
+    touched: BTreeSet<AccountId>,
 }
 
 impl Book {
@@ -66,7 +66,7 @@ impl Book {
             .filter(|account| account.user_id.is_none())
             .map(|account| ((account.cell, account.kind, account.currency), account.id))
             .collect();
-        Self { accounts, house, posted_to: BTreeSet::new() }
+        Self { accounts, house, touched: BTreeSet::new() }
     }
 
     /// An account as it stands now.
@@ -91,22 +91,23 @@ impl Book {
             if let Some(account) = self.accounts.get_mut(&id) {
                 account.balance = line.balance_after;
                 account.seq = line.account_seq;
-                self.posted_to.insert(id);
+                self.touched.insert(id);
             }
         }
         Ok(booked)
     }
 
-    /// Freezes an account or lets it go, for what follows in the batch.
+    /// Freezes an account or lets it go.
     pub fn set_status(&mut self, id: &AccountId, status: AccountStatus) {
         if let Some(account) = self.accounts.get_mut(id) {
             account.status = status;
+            self.touched.insert(*id);
         }
     }
 
-    /// The accounts that postings were applied to, as they stand now, by id.
+    /// The accounts that were posted to, frozen or let go, as they stand now, by id.
     pub fn changed(&self) -> Vec<Account> {
-        self.posted_to.iter().filter_map(|id| self.get(id)).cloned().collect()
+        self.touched.iter().filter_map(|id| self.get(id)).cloned().collect()
     }
 
     fn book(&self, posting: &Posting) -> Result<Vec<Booked>, BookError> {

@@ -14,8 +14,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::sleep_until;
 
-/// Before a round counts: caches fill, plans are made.
-const WARM_UP_MAX: Duration = Duration::from_secs(3);
+/// Before a round counts: caches fill, plans are made, and nine of ten accounts have been seen at half the rate.
+const WARM_UP_MAX: Duration = Duration::from_secs(8);
 /// The largest share of transactions that two processes may cost each other.
 const RUN_AGAIN_SHARE_MAX: f64 = 0.02;
 

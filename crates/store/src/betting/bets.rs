@@ -1,7 +1,7 @@
 //! `betting.bets`.
 
 use crate::cells::distinct;
-use crate::{Error, Tx, keyset};
+use crate::{Error, Statement, keyset};
 use chrono::{DateTime, Utc};
 use overround_domain::betting::{
     Acceptance, AcceptedBet, BetKind, BetResult, BetSettlement, BetStatus, PricePolicy, VoidPolicy,
@@ -77,14 +77,11 @@ pub struct NewBet {
 }
 
 /// Inserts accepted bets with one INSERT; their legs follow with [`super::legs::insert`].
-///
-/// # Errors
-/// The database's.
-pub async fn insert(tx: &mut Tx, bets: &[NewBet]) -> Result<(), Error> {
+pub fn insert(to: &mut Statement, bets: &[NewBet]) {
     if bets.is_empty() {
-        return Ok(());
+        return;
     }
-    sqlx::query(
+    to.add(
         "INSERT INTO betting.bets (id, cell, account_id, stake_cents, currency, potential_payout_cents, kind, \
                 price_policy, void_policy, rules_version, bet_delay_ms, accepted_at, created_at, status, acceptance) \
          SELECT b.*, 'PENDING', 'ACCEPTED' FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::bigint[], \
@@ -103,10 +100,7 @@ pub async fn insert(tx: &mut Tx, bets: &[NewBet]) -> Result<(), Error> {
     .bind(bets.iter().map(|new| new.bet.rules_version).collect::<Vec<_>>())
     .bind(bets.iter().map(|new| new.bet.bet_delay_ms).collect::<Vec<_>>())
     .bind(bets.iter().map(|new| new.bet.accepted_at.to_datetime()).collect::<Vec<_>>())
-    .bind(bets.iter().map(|new| new.created_at.to_datetime()).collect::<Vec<_>>())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(bets.iter().map(|new| new.created_at.to_datetime()).collect::<Vec<_>>());
 }
 
 /// A bet that a settlement decides.
@@ -125,14 +119,11 @@ pub struct SettledBet {
 }
 
 /// Writes what settlements changed about their bets.
-///
-/// # Errors
-/// The database's.
-pub async fn settle(tx: &mut Tx, settled: &[SettledBet]) -> Result<(), Error> {
+pub fn settle(to: &mut Statement, settled: &[SettledBet]) {
     if settled.is_empty() {
-        return Ok(());
+        return;
     }
-    sqlx::query(
+    to.add(
         "UPDATE betting.bets b SET status = c.status, result = c.result, returned_cents = c.returned_cents, \
                 settlement_generation = c.generation, version = c.version, settled_at = c.settled_at \
          FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::timestamptz[], $5::text[], $6::text[], $7::bigint[], \
@@ -151,10 +142,7 @@ pub async fn settle(tx: &mut Tx, settled: &[SettledBet]) -> Result<(), Error> {
     .bind(settled.iter().map(|done| done.generation).collect::<Vec<_>>())
     .bind(settled.iter().map(|done| done.version).collect::<Vec<_>>())
     .bind(settled.iter().map(|done| done.settled_at.to_datetime()).collect::<Vec<_>>())
-    .bind(distinct(settled.iter().map(|done| done.bet.cell)))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(distinct(settled.iter().map(|done| done.bet.cell)));
 }
 
 #[derive(FromRow)]

@@ -1,7 +1,7 @@
 //! `betting.bet_legs`.
 
 use crate::cells::distinct;
-use crate::{Error, Tx};
+use crate::{Error, Statement};
 use overround_domain::betting::{AcceptedLeg, Fraction, LegResult, VoidFactor};
 use overround_domain::ids::{AccountId, BetId, EventId, LegId, MarketId, OutcomeId};
 use overround_domain::markets::Line;
@@ -52,14 +52,11 @@ pub struct LegRow {
 }
 
 /// Inserts the legs of accepted bets with one INSERT.
-///
-/// # Errors
-/// The database's.
-pub async fn insert(tx: &mut Tx, legs: &[NewLeg]) -> Result<(), Error> {
+pub fn insert(to: &mut Statement, legs: &[NewLeg]) {
     if legs.is_empty() {
-        return Ok(());
+        return;
     }
-    sqlx::query(
+    to.add(
         "INSERT INTO betting.bet_legs (id, cell, bet_id, account_id, position, event_id, market_id, outcome_id, \
                 price_num, price_den, leg_type, attrs, line_quarters, market_version, status_version, created_at) \
          SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::smallint[], $6::uuid[], \
@@ -81,10 +78,7 @@ pub async fn insert(tx: &mut Tx, legs: &[NewLeg]) -> Result<(), Error> {
     .bind(legs.iter().map(|new| new.leg.line.map(Line::quarters)).collect::<Vec<_>>())
     .bind(legs.iter().map(|new| new.leg.market_version).collect::<Vec<_>>())
     .bind(legs.iter().map(|new| new.leg.status_version).collect::<Vec<_>>())
-    .bind(legs.iter().map(|new| new.created_at.to_datetime()).collect::<Vec<_>>())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(legs.iter().map(|new| new.created_at.to_datetime()).collect::<Vec<_>>());
 }
 
 /// A price's term or a fraction's, which are at most a million.
@@ -93,19 +87,16 @@ fn term(value: u32) -> i32 {
 }
 
 /// Writes the results of legs that were open.
-///
-/// # Errors
-/// The database's.
-pub async fn decide(tx: &mut Tx, decided: &[(BetId, i16, Cell, LegResult)]) -> Result<(), Error> {
+pub fn decide(to: &mut Statement, decided: &[(BetId, i16, Cell, LegResult)]) {
     if decided.is_empty() {
-        return Ok(());
+        return;
     }
     let halves = |void: VoidFactor| match void {
         VoidFactor::None => (0_i16, 1_i16),
         VoidFactor::Half => (1, 2),
         VoidFactor::Full => (1, 1),
     };
-    sqlx::query(
+    to.add(
         "UPDATE betting.bet_legs l SET status = 'DECIDED', won = c.won, void_num = c.void_num, \
                 void_den = c.void_den, dead_heat_num = c.heat_num, dead_heat_den = c.heat_den, \
                 void_reason = c.void_reason \
@@ -123,10 +114,7 @@ pub async fn decide(tx: &mut Tx, decided: &[(BetId, i16, Cell, LegResult)]) -> R
     .bind(decided.iter().map(|(.., result)| term(result.dead_heat.num())).collect::<Vec<_>>())
     .bind(decided.iter().map(|(.., result)| term(result.dead_heat.den())).collect::<Vec<_>>())
     .bind(decided.iter().map(|(.., result)| result.void_reason.clone()).collect::<Vec<_>>())
-    .bind(distinct(decided.iter().map(|(_, _, cell, _)| *cell)))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(distinct(decided.iter().map(|(_, _, cell, _)| *cell)));
 }
 
 #[derive(FromRow)]

@@ -1,7 +1,7 @@
 //! `betting.settlements`: one row a generation.
 
+use crate::Statement;
 use crate::betting::bets::SettledBet;
-use crate::{Error, Tx};
 use overround_domain::betting::BetResult;
 use overround_domain::ids::SettlementId;
 use sqlx::types::chrono::{DateTime, Utc};
@@ -22,15 +22,12 @@ pub struct NewSettlement {
 }
 
 /// Inserts settlements with one INSERT.
-///
-/// # Errors
-/// The database's.
-pub async fn insert(tx: &mut Tx, rows: &[NewSettlement]) -> Result<(), Error> {
+pub fn insert(to: &mut Statement, rows: &[NewSettlement]) {
     if rows.is_empty() {
-        return Ok(());
+        return;
     }
     let times: Vec<DateTime<Utc>> = rows.iter().map(|row| row.settled.settled_at.to_datetime()).collect();
-    sqlx::query(
+    to.add(
         "INSERT INTO betting.settlements (id, cell, bet_id, account_id, generation, status, result, return_cents, \
                 certainty, source, reason, created_at) \
          SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::integer[], $6::text[], \
@@ -47,8 +44,5 @@ pub async fn insert(tx: &mut Tx, rows: &[NewSettlement]) -> Result<(), Error> {
     .bind(rows.iter().map(|row| row.certainty).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.source.clone()).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.reason.clone()).collect::<Vec<_>>())
-    .bind(times)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(times);
 }

@@ -91,8 +91,16 @@ fn what_postgres_reports_is_told_apart_by_its_code() {
         let error = sqlx::Error::Database(Box::new(Reported { code, constraint: None }));
         assert_eq!(kind_of(error), kind, "{code}");
     }
-    let refused = Reported { code: "23505", constraint: Some("accounts_pkey") };
-    assert_eq!(kind_of(sqlx::Error::Database(Box::new(refused))), "constraint");
+    let table = [
+        ("accounts_pkey", "constraint"),
+        ("settlements_pkey", "again"),
+        ("settlements_pkey_102008", "again"),
+        ("settlements_pkey_of_others", "constraint"),
+    ];
+    for (constraint, kind) in table {
+        let refused = Reported { code: "23505", constraint: Some(constraint) };
+        assert_eq!(kind_of(sqlx::Error::Database(Box::new(refused))), kind, "{constraint}");
+    }
 }
 
 #[test]

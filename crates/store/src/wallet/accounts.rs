@@ -1,7 +1,7 @@
 //! `wallet.accounts`.
 
 use crate::cells::distinct;
-use crate::{Error, Tx};
+use crate::{Error, Statement, Tx};
 use overround_domain::betting::RecentBet;
 use overround_domain::ids::{AccountId, UserId};
 use overround_domain::money::{Cents, Currency};
@@ -98,35 +98,30 @@ pub async fn load(
     rows.iter().map(loaded).collect()
 }
 
-/// Writes what postings changed: balance and sequence, and the recent bets where they are given.
-///
-/// # Errors
-/// The database's; [`Error::Constraint`] when a balance would fall below its floor.
-pub async fn update(tx: &mut Tx, changed: &[(Account, Option<Vec<RecentBet>>)]) -> Result<(), Error> {
+/// Writes what postings and freezes changed, and the recent bets where they are given.
+pub fn update(to: &mut Statement, changed: &[(Account, Option<Vec<RecentBet>>)]) {
     if changed.is_empty() {
-        return Ok(());
+        return;
     }
     let recent = |bets: &Vec<RecentBet>| {
         let numbers: Vec<String> =
             bets.iter().flat_map(|bet| [bet.fingerprint, bet.at.millis()]).map(|n| n.to_string()).collect();
         format!("{{{}}}", numbers.join(","))
     };
-    sqlx::query(
-        "UPDATE wallet.accounts a SET balance_cents = c.balance_cents, seq = c.seq, \
+    to.add(
+        "UPDATE wallet.accounts a SET status = c.status, balance_cents = c.balance_cents, seq = c.seq, \
                 recent_bets = coalesce(c.recent_bets::bigint[], a.recent_bets) \
-         FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bigint[], $5::text[]) \
-              AS c (id, cell, balance_cents, seq, recent_bets) \
-         WHERE a.id = c.id AND a.cell = c.cell AND a.cell = any($6)",
+         FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[]) \
+              AS c (id, cell, status, balance_cents, seq, recent_bets) \
+         WHERE a.id = c.id AND a.cell = c.cell AND a.cell = any($7)",
     )
     .bind(changed.iter().map(|(account, _)| account.id.uuid()).collect::<Vec<_>>())
     .bind(changed.iter().map(|(account, _)| account.cell.get()).collect::<Vec<_>>())
+    .bind(changed.iter().map(|(account, _)| account.status.as_str()).collect::<Vec<_>>())
     .bind(changed.iter().map(|(account, _)| account.balance.get()).collect::<Vec<_>>())
     .bind(changed.iter().map(|(account, _)| account.seq).collect::<Vec<_>>())
     .bind(changed.iter().map(|(_, bets)| bets.as_ref().map(recent)).collect::<Vec<_>>())
-    .bind(distinct(changed.iter().map(|(account, _)| account.cell)))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(distinct(changed.iter().map(|(account, _)| account.cell)));
 }
 
 /// The accounts that a player's opening makes, all in the player's cell.

@@ -1,6 +1,6 @@
 //! `wallet.ledger_entries`: appended, never changed.
 
-use crate::{Error, Tx, keyset};
+use crate::{Error, Statement, keyset};
 use chrono::{DateTime, Utc};
 use overround_domain::ids::{AccountId, EntryId, PostingId};
 use overround_domain::money::Cents;
@@ -31,14 +31,11 @@ pub struct EntryRow {
 }
 
 /// Appends the entries with one INSERT. A trigger checks that each posting sums to zero.
-///
-/// # Errors
-/// The database's.
-pub async fn append(tx: &mut Tx, rows: &[EntryRow]) -> Result<(), Error> {
+pub fn append(to: &mut Statement, rows: &[EntryRow]) {
     if rows.is_empty() {
-        return Ok(());
+        return;
     }
-    sqlx::query(
+    to.add(
         "INSERT INTO wallet.ledger_entries (id, cell, account_id, posting_id, account_seq, amount_cents, currency, \
                 balance_after, type, ref_type, ref_id, created_at) \
          SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::bigint[], $6::bigint[], \
@@ -55,10 +52,7 @@ pub async fn append(tx: &mut Tx, rows: &[EntryRow]) -> Result<(), Error> {
     .bind(rows.iter().map(|row| row.booked.entry.entry_type.as_str()).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.ref_type.as_str()).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.ref_id).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.created_at.to_datetime()).collect::<Vec<_>>())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(rows.iter().map(|row| row.created_at.to_datetime()).collect::<Vec<_>>());
 }
 
 /// What [`Read`] reads.

@@ -1,7 +1,6 @@
 //! `wallet.freezes`: each freezing and unfreezing of an account, and the status that it left.
 
-use crate::cells::distinct;
-use crate::{Error, Tx};
+use crate::{Error, Statement, Tx};
 use overround_domain::ids::AccountId;
 use overround_domain::time::Timestamp;
 use overround_domain::wallet::{AccountStatus, Cell, Freeze};
@@ -54,42 +53,23 @@ pub async fn versions(
     Ok(rows.into_iter().map(|(id, version)| (AccountId::from_uuid(id), version)).collect())
 }
 
-/// Inserts freezes in their order, and gives each account the status that its last one leaves.
-///
-/// # Errors
-/// The database's; under SERIALIZABLE [`Error::Serialization`] when another transaction changed one first.
-pub async fn insert(tx: &mut Tx, rows: &[NewFreeze]) -> Result<(), Error> {
+/// Inserts freezes. The status that the last one leaves is written with the account.
+pub fn insert(to: &mut Statement, rows: &[NewFreeze]) {
     if rows.is_empty() {
-        return Ok(());
+        return;
     }
-    let cells: Vec<i16> = rows.iter().map(|row| row.cell.get()).collect();
-    sqlx::query(
+    to.add(
         "INSERT INTO wallet.freezes (account_id, version, cell, act, way, status, reason, author, created_at) \
          SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::text[], \
                 $7::text[], $8::text[], $9::timestamptz[])",
     )
     .bind(rows.iter().map(|row| row.account_id.uuid()).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.version).collect::<Vec<_>>())
-    .bind(&cells)
+    .bind(rows.iter().map(|row| row.cell.get()).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| if row.on { "FREEZE" } else { "UNFREEZE" }).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.freeze.as_str()).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.status.as_str()).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.reason.as_str()).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.author.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.created_at.to_datetime()).collect::<Vec<_>>())
-    .execute(&mut **tx)
-    .await?;
-    let last: BTreeMap<AccountId, &NewFreeze> = rows.iter().map(|row| (row.account_id, row)).collect();
-    sqlx::query(
-        "UPDATE wallet.accounts a SET status = c.status \
-         FROM unnest($1::uuid[], $2::smallint[], $3::text[]) AS c (id, cell, status) \
-         WHERE a.id = c.id AND a.cell = c.cell AND a.cell = any($4)",
-    )
-    .bind(last.keys().map(|id| id.uuid()).collect::<Vec<_>>())
-    .bind(last.values().map(|row| row.cell.get()).collect::<Vec<_>>())
-    .bind(last.values().map(|row| row.status.as_str()).collect::<Vec<_>>())
-    .bind(distinct(last.values().map(|row| row.cell)))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(rows.iter().map(|row| row.created_at.to_datetime()).collect::<Vec<_>>());
 }

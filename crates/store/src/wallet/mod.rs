@@ -9,3 +9,4 @@ pub mod idempotency;
 pub mod reports;
 pub mod reversals;
 pub mod statements;
+pub mod turns;

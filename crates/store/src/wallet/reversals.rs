@@ -1,6 +1,6 @@
 //! `wallet.reversals`: which posting was taken back by which, once.
 
-use crate::{Error, Tx};
+use crate::{Error, Statement, Tx};
 use overround_domain::ids::PostingId;
 use overround_domain::time::Timestamp;
 use overround_domain::wallet::Cell;
@@ -47,14 +47,11 @@ pub async fn among(
 }
 
 /// Inserts reversals with one INSERT.
-///
-/// # Errors
-/// The database's; under SERIALIZABLE [`Error::Serialization`] when another transaction reversed one first.
-pub async fn insert(tx: &mut Tx, rows: &[NewReversal]) -> Result<(), Error> {
+pub fn insert(to: &mut Statement, rows: &[NewReversal]) {
     if rows.is_empty() {
-        return Ok(());
+        return;
     }
-    sqlx::query(
+    to.add(
         "INSERT INTO wallet.reversals (posting_id, reversed_by, cell, reason, author, created_at) \
          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::text[], $6::timestamptz[])",
     )
@@ -63,8 +60,5 @@ pub async fn insert(tx: &mut Tx, rows: &[NewReversal]) -> Result<(), Error> {
     .bind(rows.iter().map(|row| row.cell.get()).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.reason.as_str()).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.author.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.created_at.to_datetime()).collect::<Vec<_>>())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .bind(rows.iter().map(|row| row.created_at.to_datetime()).collect::<Vec<_>>());
 }
