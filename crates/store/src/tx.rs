@@ -42,8 +42,9 @@ impl Isolation {
 /// What the store's sessions are for.
 #[derive(Debug, Clone, Copy)]
 enum Session {
+    /// For reads too, which may join as they like.
     Any,
-    /// Looks rows up one by one, always.
+    /// For a lane's transactions only: none of them joins by anything but a nested loop ([`LANE_SESSION`]).
     Lane,
 }
 
@@ -70,7 +71,7 @@ impl Store {
     /// catalogue, the pages of shared memory it has mapped) is then used by the next one, and no read holds it up.
     #[must_use]
     pub fn for_a_lane(&self) -> Self {
-        // Whether the connection still stands shows when a transaction begins on it ([`begin`]).
+        // Whether the connection still stands shows when a transaction begins on it ([`begun`]).
         let options = self.pool.options().clone().max_connections(1).test_before_acquire(false);
         let options = options.after_connect(|connection, _| {
             Box::pin(async move {

@@ -49,23 +49,20 @@ fn is_too_large(error: &axum::Error) -> bool {
 
 /// The body as what the route takes, and as plain JSON.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Value), Problem> {
-    let typed = serde_json::from_slice(bytes).map_err(|_| wrong::<T>(bytes))?;
-    let plain = serde_json::from_slice(bytes).map_err(|_| wrong::<T>(bytes))?;
+    let typed = serde_json::from_slice(bytes).map_err(|error| wrong_at::<T>(bytes, &error));
+    let typed = typed.map_err(|error| Problem::invalid(INVALID_BODY, error))?;
+    let plain = serde_json::from_slice(bytes)
+        .map_err(|error| Problem::invalid(INVALID_BODY, field_error(String::new(), &error)))?;
     Ok((typed, plain))
 }
 
-/// What is wrong with a body that was not taken, and where: it is read once more, with an eye on the place.
-fn wrong<T: DeserializeOwned>(bytes: &[u8]) -> Problem {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let typed: Result<T, _> = serde_path_to_error::deserialize(&mut reader);
-    let error = match typed {
-        Err(error) => field_error(pointer(error.path()), &error.into_inner()),
-        Ok(_) => match reader.end() {
-            Err(error) => field_error(String::new(), &error),
-            Ok(()) => return Problem::internal(),
-        },
-    };
-    Problem::invalid(INVALID_BODY, error)
+/// Where in a body the error is. To keep track of the place costs more than to read, so it is read once more.
+fn wrong_at<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> FieldError {
+    match serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(bytes)) {
+        Err(placed) => field_error(pointer(placed.path()), &placed.into_inner()),
+        // It is in what follows the value.
+        Ok(_) => field_error(String::new(), error),
+    }
 }
 
 /// What serde says, at the place it means: a missing field is its own place.

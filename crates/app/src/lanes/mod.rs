@@ -2,7 +2,7 @@
 //!
 //! A lane takes what queued while commits ran, of whole cells that no other lane has in hand, and runs it as one
 //! SERIALIZABLE transaction: it **loads** the rows that the commands touch with set-based queries,
-//! **decides** each command in turn by the domain's rules, and **writes** all rows, one INSERT a table.
+//! **decides** each command in turn by the domain's rules, and **writes** all rows with one statement.
 //! A batch of one takes the same path. Correctness never depends on lanes: constraints and
 //! serializability hold between processes; lanes make conflicts rare and commits cheap.
 

@@ -71,15 +71,14 @@ struct Waiting<T> {
 /// A batch. Its cells are in the hand of whoever has it, until it is dropped.
 pub(super) struct Batch<T> {
     pub items: Vec<T>,
-    cells: Vec<Cell>,
+    cells: BTreeSet<Cell>,
     queue: Arc<Queue<T>>,
 }
 
 impl<T> Batch<T> {
     /// Gives back the cells that are not among `cells`.
     pub(super) fn keep_only(&mut self, cells: &BTreeSet<Cell>) {
-        let (kept, done): (Vec<Cell>, Vec<Cell>) = self.cells.iter().partition(|cell| cells.contains(cell));
-        self.cells = kept;
+        let done: BTreeSet<Cell> = self.cells.extract_if(.., |cell| !cells.contains(cell)).collect();
         self.queue.give_back(&done);
     }
 
@@ -92,8 +91,8 @@ impl<T> Batch<T> {
     }
 
     /// The cells in hand.
-    pub(super) fn cells(&self) -> BTreeSet<Cell> {
-        self.cells.iter().copied().collect()
+    pub(super) const fn cells(&self) -> &BTreeSet<Cell> {
+        &self.cells
     }
 }
 
@@ -185,7 +184,7 @@ impl<T> Queue<T> {
         self.room.notify_waiters();
     }
 
-    fn give_back(&self, cells: &[Cell]) {
+    fn give_back(&self, cells: &BTreeSet<Cell>) {
         self.state().give_back(cells);
         self.filled.notify_one();
     }
@@ -225,9 +224,9 @@ impl<T> State<T> {
 
     /// One command of each account of the cells first, then the next ones of those that have more. Where more
     /// is ready than one batch takes, only so many cells as hold about a batch: the others are for other lanes.
-    fn take(&mut self, max: usize) -> (Vec<T>, Vec<Cell>) {
+    fn take(&mut self, max: usize) -> (Vec<T>, BTreeSet<Cell>) {
         let mut taken = Vec::with_capacity(max.min(self.ready_len));
-        let (mut cells, mut have_more) = (Vec::new(), VecDeque::new());
+        let (mut cells, mut have_more) = (BTreeSet::new(), VecDeque::new());
         let cells_max = (self.ready.len() * max).div_ceil(self.ready_len.max(1));
         while taken.len() < max {
             let fresh = if cells.len() < cells_max { self.ready.pop_front() } else { None };
@@ -236,7 +235,7 @@ impl<T> State<T> {
             if fresh.is_some() {
                 self.ready_len -= waiting.len;
                 self.in_hand.insert(cell);
-                cells.push(cell);
+                cells.insert(cell);
             }
             self.len -= waiting.take_a_round(max - taken.len(), &mut taken);
             if waiting.len > 0 {
@@ -248,7 +247,7 @@ impl<T> State<T> {
         (taken, cells)
     }
 
-    fn top_up(&mut self, in_hand: &[Cell], max: usize, taken: &mut Vec<T>) {
+    fn top_up(&mut self, in_hand: &BTreeSet<Cell>, max: usize, taken: &mut Vec<T>) {
         let mut cells: VecDeque<Cell> = in_hand.iter().copied().collect();
         while taken.len() < max {
             let Some(cell) = cells.pop_front() else { break };
@@ -260,7 +259,7 @@ impl<T> State<T> {
         }
     }
 
-    fn give_back(&mut self, cells: &[Cell]) {
+    fn give_back(&mut self, cells: &BTreeSet<Cell>) {
         for cell in cells {
             self.in_hand.remove(cell);
             let waiting = self.cells.get(cell).map_or(0, |waiting| waiting.len);

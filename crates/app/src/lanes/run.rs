@@ -79,7 +79,7 @@ impl Runner {
         metrics::counter!("overround_lane_waits_for_turn_total").increment(1);
         let began = Instant::now();
         // Whatever is wrong with the database shows in the transaction too.
-        let its_turn = turns::wait(&self.own, &batch.cells()).await.unwrap_or(true);
+        let its_turn = turns::wait(&self.own, batch.cells()).await.unwrap_or(true);
         // One that is held up is met again too; but what it holds up is found out by trying, and the rest goes on.
         self.meets_others.store(its_turn && began.elapsed() >= MEETS_OTHERS, Ordering::Relaxed);
         super::taken(batch.top_up(self.batch_max));
@@ -104,7 +104,7 @@ impl Runner {
             }
             let commands: Arc<Vec<Arc<Command>>> =
                 Arc::new(now.iter().map(|job| Arc::clone(&job.command)).collect());
-            match self.transact(commands, Arc::clone(&snapshots), out_of_turn).await {
+            match self.transact(commands, &snapshots, out_of_turn).await {
                 Ok(outcomes) => not_their_turn.extend(self.reply(now, outcomes).await),
                 Err(error) if now.len() > 1 && splits(&error) => {
                     metrics::counter!("overround_lane_split_total").increment(1);
@@ -123,16 +123,16 @@ impl Runner {
     async fn transact(
         &self,
         commands: Arc<Vec<Arc<Command>>>,
-        snapshots: Arc<BTreeMap<MarketId, OnSale>>,
+        snapshots: &Arc<BTreeMap<MarketId, OnSale>>,
         out_of_turn: bool,
     ) -> Result<Vec<Outcome>, overround_store::Error> {
         metrics::histogram!("overround_lane_batch_size").record(super::count(commands.len()));
         let began = Instant::now();
         let begin = Begin { may_have_used_keys: false, out_of_turn };
-        let mut outcomes = self.attempt(Arc::clone(&commands), Arc::clone(&snapshots), begin).await;
+        let mut outcomes = self.attempt(&commands, snapshots, begin).await;
         if outcomes.as_ref().is_err_and(idempotency::is_used_key) {
             let begin = Begin { may_have_used_keys: true, out_of_turn };
-            outcomes = self.attempt(commands, snapshots, begin).await;
+            outcomes = self.attempt(&commands, snapshots, begin).await;
         }
         metrics::histogram!("overround_lane_tx_seconds").record(began.elapsed().as_secs_f64());
         outcomes
@@ -141,10 +141,11 @@ impl Runner {
     /// One SERIALIZABLE transaction: load, decide, write.
     async fn attempt(
         &self,
-        commands: Arc<Vec<Arc<Command>>>,
-        snapshots: Arc<BTreeMap<MarketId, OnSale>>,
+        commands: &Arc<Vec<Arc<Command>>>,
+        snapshots: &Arc<BTreeMap<MarketId, OnSale>>,
         begin: Begin,
     ) -> Result<Vec<Outcome>, overround_store::Error> {
+        let (commands, snapshots) = (Arc::clone(commands), Arc::clone(snapshots));
         let (clock, rules) = (self.clock.clone(), Arc::clone(&self.rules));
         self.own
             .run("lane", Isolation::Serializable, move |tx| {
