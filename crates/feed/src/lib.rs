@@ -1,11 +1,15 @@
-//! Market data in: Betfair Exchange Stream recordings and the built-in match simulator.
+//! Market data in: Betfair Exchange Stream messages, recorded or live, Sportradar Unified Odds Feed
+//! messages, and the built-in match simulator.
 //!
-//! Both sources are pure: bytes (or a seed) in, [`Applied`] values out, one a message. Whatever the
+//! All sources are pure: bytes (or a seed) in, [`Applied`] values out, one a message. Whatever the
 //! source, the house sees the same normalized [`SourceMarket`]s, each the complete state of one
 //! market. Floating point stays inside the simulator's model; no result carries it.
 
 pub mod betfair;
+mod decimal;
+pub mod health;
 pub mod simulator;
+pub mod uof;
 
 use overround_domain::markets::SourceMarket;
 use overround_domain::time::Timestamp;

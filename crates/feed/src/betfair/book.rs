@@ -1,7 +1,7 @@
 //! One runner's prices to back it.
 
-use super::decimal::Decimal;
 use super::message::RunnerChange;
+use crate::decimal::Decimal;
 use overround_domain::odds::Price;
 use std::collections::{BTreeMap, BTreeSet};
 

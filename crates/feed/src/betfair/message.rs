@@ -2,8 +2,8 @@
 //! much that is missing, null or out of range, where there is one safe way to read it: what cannot be
 //! told is not sold.
 
-use super::decimal::Decimal;
 use super::lenient::{Count, present};
+use crate::decimal::Decimal;
 use serde::Deserialize;
 use std::collections::HashMap;
 

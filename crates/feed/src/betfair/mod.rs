@@ -5,7 +5,6 @@
 //! `SEG_END` are one message in parts; a runner is a selection id and a handicap `hc`.
 
 mod book;
-mod decimal;
 mod error;
 mod input;
 mod lenient;

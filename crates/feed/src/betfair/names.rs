@@ -1,8 +1,8 @@
 //! Names that a person can read. Where the recording gives none they are made from type, venue, time
 //! and ids; a selection id that means the same in every market is spelled out.
 
-use super::decimal::Decimal;
 use super::message::{Definition, Runner};
+use crate::decimal::Decimal;
 use chrono::{DateTime, Utc};
 
 /// The longest name kept.

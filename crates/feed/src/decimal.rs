@@ -1,5 +1,6 @@
-//! JSON numbers taken by their text, so that 1.01 is 101/100 and nothing else.
+//! Decimal numbers taken by their text, so that 1.01 is 101/100 and nothing else.
 
+use overround_domain::betting::Fraction;
 use overround_domain::markets::Line;
 use overround_domain::odds::Price;
 use serde::{Deserialize, Deserializer};
@@ -14,14 +15,14 @@ const PRICE_SCALE: u32 = 6;
 
 /// `mantissa / 10^scale`, without trailing zeros, so that equal numbers are equal values.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Decimal {
+pub(crate) struct Decimal {
     mantissa: i64,
     scale: u32,
 }
 
 impl Decimal {
-    /// Parses a JSON number; none when its magnitude is out of any sensible range.
-    fn parse(text: &str) -> Option<Self> {
+    /// Parses a number as JSON has it; none when its magnitude is out of any sensible range.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (digits, exponent) = match text.split_once(['e', 'E']) {
             Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),
             None => (text, 0),
@@ -31,6 +32,9 @@ impl Decimal {
             None => (false, digits),
         };
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        if whole.is_empty() {
+            return None;
+        }
         let mut mantissa = 0_i64;
         for byte in whole.bytes() {
             mantissa = mantissa.checked_mul(10)?.checked_add(digit(byte)?)?;
@@ -65,25 +69,25 @@ impl Decimal {
     }
 
     /// Whether it is above zero.
-    pub(super) fn is_positive(self) -> bool {
+    pub(crate) fn is_positive(self) -> bool {
         self.mantissa > 0
     }
 
     /// Whether it is below zero.
-    pub(super) fn is_negative(self) -> bool {
+    pub(crate) fn is_negative(self) -> bool {
         self.mantissa < 0
     }
 
     /// The number as a price. Numbers that were through floating point before they were recorded
     /// (2.5999999999999996) are rounded to six places. None for what is no price, such as 0.
-    pub(super) fn price(self) -> Option<Price> {
+    pub(crate) fn price(self) -> Option<Price> {
         let rounded = self.rounded(PRICE_SCALE)?;
         let num = u32::try_from(rounded.mantissa).ok()?;
         Price::new(num, 10_u32.checked_pow(rounded.scale)?).ok()
     }
 
     /// The number as a line; none when it is not a multiple of a quarter.
-    pub(super) fn line(self) -> Option<Line> {
+    pub(crate) fn line(self) -> Option<Line> {
         if self.scale > 2 {
             return None;
         }
@@ -92,8 +96,14 @@ impl Decimal {
         (hundredths % 25 == 0).then(|| Line::from_quarters(quarters))
     }
 
+    /// The number as a fraction from 0 to 1; none when it is none, or has more than six places.
+    pub(crate) fn fraction(self) -> Option<Fraction> {
+        let num = u32::try_from(self.mantissa).ok()?;
+        Fraction::new(num, 10_u32.checked_pow(self.scale)?).ok()
+    }
+
     /// The number as a level of a ladder.
-    pub(super) fn level(self) -> Option<u32> {
+    pub(crate) fn level(self) -> Option<u32> {
         if self.scale == 0 { u32::try_from(self.mantissa).ok() } else { None }
     }
 
@@ -174,6 +184,20 @@ mod tests {
         }
         for text in ["0.1", "0.125", "1e15"] {
             assert_eq!(decimal(text).line(), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn fractions_are_exact() {
+        for (text, num, den) in [("0.5", 1, 2), ("1.0", 1, 1), ("0", 0, 1), ("0.333333", 333_333, 1_000_000)]
+        {
+            assert_eq!(Decimal::parse(text).unwrap().fraction(), Fraction::new(num, den).ok(), "{text}");
+        }
+        for text in ["-0.5", "1.5", "0.3333333"] {
+            assert_eq!(Decimal::parse(text).unwrap().fraction(), None, "{text}");
+        }
+        for text in ["", ".5", "-", "NaN", "inf", "1,5", " 1"] {
+            assert_eq!(Decimal::parse(text), None, "{text}");
         }
     }
 

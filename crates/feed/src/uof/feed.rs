@@ -1,0 +1,195 @@
+//! The fold of messages into the state of markets.
+
+use super::descriptions;
+use super::market::{Market, Stop};
+use super::message::{BetStop, MarketRef, Message, OddsChange};
+use crate::Applied;
+use crate::health::Sign;
+use overround_domain::markets::SourceMarket;
+use overround_domain::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was met so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages applied.
+    pub messages: u64,
+    /// Market states that came after a newer one of the same producer; left out.
+    pub outdated: u64,
+    /// Odds that are no price; the outcome is not offered.
+    pub refused_odds: u64,
+    /// Outcomes that were listed twice, or are neither side of a line; left out.
+    pub refused_outcomes: u64,
+}
+
+/// What one message came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// The producer that said it. Each has a health of its own.
+    pub producer: Option<u32>,
+    /// What it says of its producer's health: `alive` and `snapshot_complete` do.
+    pub sign: Option<Sign>,
+    /// What it came to, as with every source.
+    pub applied: Applied,
+}
+
+/// The markets of all producers, by their messages so far.
+///
+/// The state depends on the messages, not on their order or repetition: what a producer said at an older
+/// timestamp never replaces what it said at a newer one, and a stop concerns what was said until its
+/// timestamp, also when that arrives after it. (Of two contradictory states of one timestamp the one
+/// that arrives last counts.)
+///
+/// ```
+/// use overround_feed::uof::{Feed, Message};
+///
+/// let message = Message::parse(br#"<odds_change product="3" event_id="sr:match:7" timestamp="5">
+///     <odds><market id="18" specifiers="total=2.5">
+///         <outcome id="12" odds="1.9" active="1"/><outcome id="13" odds="2.05" active="1"/>
+///     </market></odds></odds_change>"#)?;
+/// let heard = Feed::default().apply(&message);
+/// let over = heard.applied.changed.first().and_then(|market| market.outcomes.first());
+/// assert_eq!(over.map(|outcome| outcome.name.as_str()), Some("Over 2.5"));
+/// assert_eq!(over.and_then(|outcome| outcome.best_back).map(|price| (price.num(), price.den())), Some((19, 10)));
+/// # Ok::<(), overround_feed::uof::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Feed {
+    events: BTreeMap<String, Event>,
+    counts: Counts,
+    at: Timestamp,
+}
+
+/// An event's markets and what concerns them all.
+#[derive(Debug, Default)]
+struct Event {
+    /// Whether it is running, and since which message that is known.
+    in_play: Option<(Timestamp, bool)>,
+    /// All stops by their instants, since prices from before one may yet arrive.
+    stops: BTreeMap<Timestamp, Vec<BetStop>>,
+    markets: BTreeMap<MarketRef, Market>,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self { events: BTreeMap::new(), counts: Counts::default(), at: Timestamp::from_millis(0) }
+    }
+}
+
+impl Feed {
+    /// Applies a message.
+    pub fn apply(&mut self, message: &Message) -> Heard {
+        let header = message.header();
+        self.at = self.at.max(header.at);
+        self.counts.messages += 1;
+        let changed = match message {
+            Message::OddsChange(message) => self.odds_change(message),
+            Message::BetStop(message) => self.bet_stop(message),
+            _ => Vec::new(),
+        };
+        let sign = match message {
+            Message::Alive(alive) if alive.subscribed => Some(Sign::Alive),
+            Message::Alive(_) => Some(Sign::Gap),
+            Message::SnapshotComplete(message) => Some(Sign::Recovered { request: Some(message.request_id) }),
+            _ => None,
+        };
+        let applied = Applied {
+            at: self.at,
+            changed,
+            heartbeat: matches!(message, Message::Alive(_)),
+            stale_upstream: false,
+            headline: None,
+        };
+        Heard { producer: header.producer, sign, applied }
+    }
+
+    /// What was met so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Every market, as it stands, by event, id and specifiers.
+    pub fn markets(&self) -> impl Iterator<Item = &SourceMarket> {
+        self.events.values().flat_map(|event| event.markets.values()).filter_map(Market::said)
+    }
+
+    /// Forgets an event that is over and will not be heard of again. One that is heard of again begins
+    /// anew.
+    pub fn forget(&mut self, event: &str) {
+        self.events.remove(event);
+    }
+
+    fn odds_change(&mut self, message: &OddsChange) -> Vec<SourceMarket> {
+        // The parser refuses an odds_change without one.
+        let Some(producer) = message.header.producer else { return Vec::new() };
+        let at = message.header.at;
+        let event = self.events.entry(message.event.clone()).or_default();
+        let turned = event.turn(at, message.in_play);
+        let (mut touched, mut seen) = (Vec::new(), BTreeSet::new());
+        for odds in &message.markets {
+            let stop = event.stop_since(&odds.market, at);
+            let new = || Market::new(odds.market.clone());
+            let market = event.markets.entry(odds.market.clone()).or_insert_with(new);
+            let foreign = market.foreign();
+            let taken = market.hear(producer, at, odds, stop);
+            self.counts.outdated += u64::from(!taken);
+            self.counts.refused_outcomes += odds.repeated + (market.foreign() - foreign);
+            let refused = odds.outcomes.iter().filter(|outcome| outcome.refused).count();
+            self.counts.refused_odds += u64::try_from(refused).unwrap_or(u64::MAX);
+            if seen.insert(&odds.market) {
+                touched.push(&odds.market);
+            }
+        }
+        let in_play = event.in_play();
+        let mut changed = Vec::new();
+        for market in touched {
+            changed.extend(event.markets.get_mut(market).and_then(|one| one.say(&message.event, in_play)));
+        }
+        if turned {
+            changed
+                .extend(event.markets.values_mut().filter_map(|market| market.say(&message.event, in_play)));
+        }
+        changed
+    }
+
+    fn bet_stop(&mut self, message: &BetStop) -> Vec<SourceMarket> {
+        let event = self.events.entry(message.event.clone()).or_default();
+        let stop = Stop::of(message);
+        let stops = event.stops.entry(stop.at).or_default();
+        if !stops.contains(message) {
+            stops.push(message.clone());
+        }
+        let in_play = event.in_play();
+        let stopped =
+            event.markets.iter_mut().filter(|(market, _)| descriptions::stops(market, &message.groups));
+        stopped
+            .filter_map(|(_, market)| {
+                market.stop(stop);
+                market.say(&message.event, in_play)
+            })
+            .collect()
+    }
+}
+
+impl Event {
+    fn in_play(&self) -> bool {
+        self.in_play.is_some_and(|(_, in_play)| in_play)
+    }
+
+    /// Takes what a message says of the event's run. Returns whether that turns it.
+    fn turn(&mut self, at: Timestamp, in_play: Option<bool>) -> bool {
+        let before = self.in_play();
+        if let Some(now) = in_play
+            && self.in_play.is_none_or(|(known, _)| known <= at)
+        {
+            self.in_play = Some((at, now));
+        }
+        self.in_play() != before
+    }
+
+    /// The first stop of the market since what was said at `at`.
+    fn stop_since(&self, market: &MarketRef, at: Timestamp) -> Option<Stop> {
+        let mut since = self.stops.range(at..).flat_map(|(_, stops)| stops);
+        since.find(|stop| descriptions::stops(market, &stop.groups)).map(Stop::of)
+    }
+}

@@ -1,0 +1,263 @@
+//! What messages make of markets.
+
+use crate::synthetic::*;
+use crate::*;
+use overround_domain::markets::{Line, MarketKind, OutcomeStatus, SourceStatus, TieRule};
+use overround_domain::time::Timestamp;
+
+#[test]
+fn recorded_odds_change() {
+    let Some(bytes) = recorded("odds_change-0.xml") else { return };
+    let message = Message::parse(&bytes).unwrap();
+    let mut feed = Feed::default();
+    let heard = feed.apply(&message);
+    assert_eq!((heard.producer, heard.applied.at), (Some(2), Timestamp::from_millis(1234)));
+    let stands: Vec<_> =
+        heard.applied.changed.iter().map(|one| (one.key.as_str(), one.status, one.outcomes.len())).collect();
+    assert_eq!(
+        stands,
+        [
+            ("sr:match:123/47/score=41.5", SourceStatus::Open, 2),
+            ("sr:match:123/48/score=42.5", SourceStatus::Open, 2),
+            ("sr:match:123/49", SourceStatus::Inactive, 0),
+            ("sr:match:123/123/game=3|point=1|set=2", SourceStatus::Suspended, 2),
+            ("sr:match:123/188", SourceStatus::Open, 5),
+            ("sr:match:123/899", SourceStatus::Open, 36),
+            ("sr:match:123/145/variant=sr:point_range:76+", SourceStatus::Closed, 5),
+            ("sr:match:123/888/player=sr:player:361790", SourceStatus::Open, 4),
+            ("sr:match:123/891/goalnr=1|player=sr:player:122702", SourceStatus::Open, 4),
+        ]
+    );
+    let changed = &heard.applied.changed;
+    assert!(changed.iter().all(|market| market.in_play && market.number_of_winners == 0));
+    assert_eq!(best(&changed[0]), [price(28, 25), price(48, 25)]);
+    // Outcomes with active="0" stay listed and are not offered.
+    assert_eq!(best(&changed[4]).iter().filter(|price| price.is_none()).count(), 2);
+    assert!(changed[4].outcomes.iter().all(|outcome| outcome.status == OutcomeStatus::Active));
+    assert_eq!(changed[0].name, "Market 47 (score=41.5)");
+    assert_eq!((feed.counts().refused_odds, feed.counts().outdated), (0, 0));
+
+    assert!(feed.apply(&message).applied.changed.is_empty(), "a repetition changes nothing");
+}
+
+#[test]
+fn a_known_market_has_names_and_rules() {
+    let market = market_after(&[three_way(3, 1, "", ["1.5", "4.2", "6.0"])]);
+    let names: Vec<_> = market.outcomes.iter().map(|outcome| outcome.name.as_str()).collect();
+    assert_eq!((market.name.as_str(), names), ("1x2", vec!["Home", "Draw", "Away"]));
+    assert_eq!((market.kind, market.number_of_winners), (MarketKind::Odds, 1));
+    assert_eq!((market.tie_rule, market.status), (TieRule::DrawIsAnOutcome, SourceStatus::Open));
+    assert_eq!(best(&market), [price(3, 2), price(21, 5), price(6, 1)]);
+}
+
+#[test]
+fn a_known_market_without_all_its_outcomes_has_no_prices() {
+    let two = odds(3, 1, r#"<market id="1"><outcome id="1" odds="2"/><outcome id="3" odds="2"/></market>"#);
+    assert_eq!(best(&market_after(&[two])), [None, None]);
+    let strange = odds(3, 2, r#"<market id="1"><outcome id="99" odds="2"/></market>"#);
+    let market = market_after(&[three_way(3, 1, "", ["2", "3", "4"]), strange]);
+    assert_eq!(best(&market), [None; 4]);
+}
+
+#[test]
+fn handicaps_and_totals_are_lines() {
+    let cases = [
+        (18, "total=2.5", ["12", "13"], ["Over 2.5", "Under 2.5"], [10, 10]),
+        (16, "hcp=-0.75", ["1714", "1715"], ["Home -0.75", "Away +0.75"], [-3, 3]),
+        (223, "hcp=+10.5", ["1714", "1715"], ["Home +10.5", "Away -10.5"], [42, -42]),
+        (225, "total=201", ["12", "13"], ["Over 201", "Under 201"], [804, 804]),
+    ];
+    for (id, specifiers, [a, b], names, lines) in cases {
+        let market = market_after(&[odds(
+            1,
+            1,
+            &format!(
+                r#"<market id="{id}" specifiers="{specifiers}"><outcome id="{b}" odds="1.9"/><outcome id="{a}" odds="2"/><outcome id="x" odds="2"/></market>"#
+            ),
+        )]);
+        assert_eq!(
+            (market.kind, market.number_of_winners, market.tie_rule),
+            (MarketKind::Line, 0, TieRule::Push)
+        );
+        let shown: Vec<_> = market.outcomes.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(shown, names);
+        assert!(
+            market.outcomes.iter().map(|one| one.line).eq(lines.map(|line| Some(Line::from_quarters(line))))
+        );
+        assert!(market.outcomes.iter().all(|one| one.pair == Some(0)));
+        assert_eq!(best(&market), [price(2, 1), price(19, 10)]);
+    }
+}
+
+#[test]
+fn a_line_that_is_no_quarter_is_kept_and_cannot_be_sold() {
+    let text = r#"<market id="18" specifiers="total=2.1"><outcome id="12" odds="2"/><outcome id="13" odds="2"/></market>"#;
+    let market = market_after(&[odds(1, 1, text)]);
+    assert_eq!((market.kind, market.number_of_winners), (MarketKind::Odds, 0));
+}
+
+#[test]
+fn specifiers_are_one_key_however_they_are_listed() {
+    let first = odds(1, 1, r#"<market id="123" specifiers="set=2|game=3"/>"#);
+    let second = odds(1, 2, r#"<market id="123" specifiers="game=3|set=2" status="-1"/>"#);
+    assert_eq!(market_after(&[first, second]).status, SourceStatus::Suspended);
+}
+
+#[test]
+fn statuses_are_those_of_the_feed() {
+    let cases = [
+        ("", SourceStatus::Open),
+        (r#"status="1""#, SourceStatus::Open),
+        (r#"status="0""#, SourceStatus::Inactive),
+        (r#"status="-1""#, SourceStatus::Suspended),
+        (r#"status="-2""#, SourceStatus::Suspended),
+        (r#"status="-3""#, SourceStatus::Closed),
+        (r#"status="-4""#, SourceStatus::Closed),
+        (r#"status="7""#, SourceStatus::Suspended),
+    ];
+    for (attributes, status) in cases {
+        let market = market_after(&[three_way(1, 1, attributes, ["2", "3", "4"])]);
+        assert_eq!(market.status, status, "{attributes}");
+        assert!(market.outcomes.iter().all(|outcome| outcome.won.is_none()));
+    }
+}
+
+#[test]
+fn odds_that_are_no_price_are_counted_and_not_offered() {
+    for odds in ["0", "1", "1.0", "NaN", "-2.5", "Infinity", "INF", "1e400", "0x2", "2,5", "1e9"] {
+        let (heard, feed) = play(&[three_way(1, 1, "", [odds, "3", "4"])]);
+        assert_eq!(best(&heard.applied.changed[0]), [None, price(3, 1), price(4, 1)], "{odds}");
+        assert_eq!(feed.counts().refused_odds, 1, "{odds}");
+    }
+}
+
+#[test]
+fn an_outcome_left_out_or_inactive_is_not_offered_and_no_non_runner() {
+    let whole = three_way(1, 1, "", ["2", "3", "4"]);
+    let inactive = whole.replace(r#"odds="3" active="1""#, r#"odds="3" active="0""#);
+    for second in [
+        inactive,
+        odds(1, 1, r#"<market id="1"><outcome id="1" odds="2"/><outcome id="3" odds="4"/></market>"#),
+    ] {
+        let market = market_after(&[whole.clone(), second]);
+        assert_eq!(best(&market), [price(2, 1), None, price(4, 1)]);
+        assert!(market.outcomes.iter().all(|outcome| outcome.status == OutcomeStatus::Active));
+    }
+}
+
+#[test]
+fn an_older_message_never_overwrites_a_newer_one() {
+    let (new, old) = (three_way(1, 20, "", ["2", "3", "4"]), three_way(1, 10, "", ["5", "6", "7"]));
+    let (heard, feed) = play(&[new.clone(), old]);
+    assert!(heard.applied.changed.is_empty());
+    assert_eq!(heard.applied.at, Timestamp::from_millis(20), "the feed's instant does not go back");
+    assert_eq!(feed.counts().outdated, 1);
+    let (heard, _) = play(&[new.clone(), new]);
+    assert!(heard.applied.changed.is_empty());
+}
+
+#[test]
+fn a_stop_moves_active_markets_of_its_groups() {
+    let open = three_way(1, 10, "", ["2", "3", "4"]);
+    let inactive = three_way(1, 10, r#"status="0""#, ["2", "3", "4"]);
+    let cases = [
+        (&open, r#"groups="all""#, SourceStatus::Suspended),
+        (&open, r#"groups="all" market_status="0""#, SourceStatus::Inactive),
+        (&open, r#"groups="all" market_status="-1""#, SourceStatus::Suspended),
+        (&open, r#"groups="all" market_status="1""#, SourceStatus::Suspended),
+        (&open, "", SourceStatus::Suspended),
+        (&open, r#"groups="corners|score""#, SourceStatus::Suspended),
+        (&open, r#"groups="corners""#, SourceStatus::Open),
+        (&inactive, r#"groups="all""#, SourceStatus::Inactive),
+    ];
+    for (before, attributes, status) in cases {
+        assert_eq!(
+            market_after(&[before.clone(), bet_stop(1, 11, attributes)]).status,
+            status,
+            "{attributes}"
+        );
+    }
+    // The groups of an unknown market are not known: every stop is its.
+    let unknown = odds(1, 10, r#"<market id="47"/>"#);
+    assert_eq!(
+        market_after(&[unknown, bet_stop(1, 11, r#"groups="corners""#)]).status,
+        SourceStatus::Suspended
+    );
+}
+
+#[test]
+fn a_stop_holds_until_newer_prices_in_any_order_of_arrival() {
+    let (open, stop, again) = (
+        three_way(1, 10, "", ["2", "3", "4"]),
+        bet_stop(1, 20, r#"groups="all""#),
+        three_way(1, 30, "", ["2", "3", "4"]),
+    );
+    let stopped = [
+        vec![open.clone(), stop.clone()],
+        vec![stop.clone(), open.clone()],
+        vec![open.clone(), stop.clone(), open.clone()],
+    ];
+    for messages in stopped {
+        assert_eq!(market_after(&messages).status, SourceStatus::Suspended);
+    }
+    for messages in [vec![open.clone(), stop.clone(), again.clone()], vec![again, open, stop]] {
+        assert_eq!(market_after(&messages).status, SourceStatus::Open);
+    }
+}
+
+#[test]
+fn a_market_is_handed_over_from_one_producer_to_another() {
+    let prematch = three_way(3, 10, "", ["2", "3", "4"]);
+    let handed_over = three_way(3, 20, r#"status="-2""#, ["2", "3", "4"]);
+    let live = three_way(1, 15, "", ["5", "6", "7"]);
+    let of_live = [price(5, 1), price(6, 1), price(7, 1)];
+
+    let waiting = market_after(&[prematch.clone(), handed_over.clone()]);
+    assert_eq!((waiting.status, best(&waiting)), (SourceStatus::Suspended, vec![None; 3]));
+    for messages in [
+        vec![prematch.clone(), live.clone(), handed_over.clone()],
+        vec![prematch.clone(), handed_over, live.clone()],
+    ] {
+        let market = market_after(&messages);
+        assert_eq!((market.status, best(&market)), (SourceStatus::Open, of_live.to_vec()));
+    }
+    // What live has suspended does not come back at a price from before the start.
+    let goal = three_way(1, 30, r#"status="-1""#, ["5", "6", "7"]);
+    let late = three_way(3, 40, "", ["2", "3", "4"]);
+    assert_eq!(market_after(&[prematch.clone(), live, goal, late]).status, SourceStatus::Suspended);
+    // What live has not begun with stays with the prices from before the start.
+    let booked = three_way(1, 5, r#"status="0""#, ["5", "6", "7"]);
+    assert_eq!(market_after(&[booked, prematch]).status, SourceStatus::Open);
+}
+
+#[test]
+fn all_markets_of_an_event_go_in_play_with_it() {
+    let first = odds(3, 10, r#"<market id="1"/><market id="186"/>"#);
+    let running = odds_change(1, 20, r#"<sport_event_status status="1"/>"#);
+    let (heard, mut feed) = play(&[first, running]);
+    assert_eq!(heard.applied.changed.len(), 2);
+    assert!(heard.applied.changed.iter().all(|market| market.in_play));
+    let before = odds_change(1, 15, r#"<sport_event_status status="0"/>"#);
+    assert!(feed.apply(&parse(&before)).applied.changed.is_empty(), "the older word does not count");
+    let over = odds_change(1, 30, r#"<sport_event_status status="3"/>"#);
+    assert_eq!(feed.apply(&parse(&over)).applied.changed.len(), 2);
+}
+
+#[test]
+fn the_settlement_family_moves_no_market() {
+    let open = three_way(1, 10, "", ["2", "3", "4"]);
+    for message in [BET_SETTLEMENT, BET_CANCEL_SUPERCEDED, ROLLBACK_BET_SETTLEMENT, FIXTURE_CHANGE] {
+        let (heard, feed) = play(&[open.clone(), message.to_owned()]);
+        assert!(heard.applied.changed.is_empty());
+        assert_eq!(feed.markets().next().unwrap().status, SourceStatus::Open);
+    }
+}
+
+#[test]
+fn an_event_that_is_forgotten_begins_anew() {
+    let open = three_way(1, 10, "", ["2", "3", "4"]);
+    let (_, mut feed) = play(std::slice::from_ref(&open));
+    feed.forget("sr:match:1");
+    assert_eq!(feed.markets().count(), 0);
+    assert_eq!(feed.apply(&parse(&open)).applied.changed.len(), 1);
+}
