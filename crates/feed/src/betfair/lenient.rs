@@ -1,6 +1,7 @@
 //! Readers that take what recorders and archivers are known to write in place of what is documented.
 
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, Visitor};
+use serde_json::value::RawValue;
 use std::fmt;
 
 /// A list whose nulls are passed over; null itself is an empty list.
@@ -11,6 +12,17 @@ where
 {
     let given = Option::<Vec<Option<T>>>::deserialize(d)?;
     Ok(given.into_iter().flatten().flatten().collect())
+}
+
+/// What can be read as one; none for all else. For what only a live session has a use for: a recorder may
+/// have written anything there.
+pub(super) fn readable<'de, D, T>(d: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let given = Option::<&RawValue>::deserialize(d)?;
+    Ok(given.and_then(|raw| serde_json::from_str(raw.get()).ok()))
 }
 
 /// A number of something. What is below zero is none of it, and what is too large the largest number.
@@ -84,6 +96,23 @@ mod tests {
             [("{}", &[][..]), (r#"{"list":null}"#, &[]), (r#"{"list":[null,1,null,2]}"#, &[1, 2])]
         {
             assert_eq!(serde_json::from_str::<Holder>(text).unwrap().list, list, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_none() {
+        #[derive(Deserialize)]
+        struct Holder {
+            #[serde(default, deserialize_with = "readable")]
+            clk: Option<String>,
+        }
+        for (text, clk) in [
+            ("{}", None),
+            (r#"{"clk":null}"#, None),
+            (r#"{"clk":[7]}"#, None),
+            (r#"{"clk":"A\n"}"#, Some("A\n")),
+        ] {
+            assert_eq!(serde_json::from_str::<Holder>(text).unwrap().clk.as_deref(), clk, "{text}");
         }
     }
 }

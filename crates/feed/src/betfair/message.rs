@@ -2,7 +2,7 @@
 //! much that is missing, null or out of range, where there is one safe way to read it: what cannot be
 //! told is not sold.
 
-use super::lenient::{Count, present};
+use super::lenient::{Count, present, readable};
 use crate::decimal::Decimal;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -31,6 +31,14 @@ pub(super) struct Message {
     ct: Option<ChangeType>,
     pub(super) segment_type: Option<SegmentType>,
     status: Option<i64>,
+    /// Where the stream stands: what a subscription resumes with.
+    #[serde(default, deserialize_with = "readable")]
+    pub(super) initial_clk: Option<String>,
+    #[serde(default, deserialize_with = "readable")]
+    pub(super) clk: Option<String>,
+    /// The heartbeat that the source keeps to, said with an image.
+    #[serde(default, deserialize_with = "readable")]
+    pub(super) heartbeat_ms: Option<Count>,
     #[serde(default, deserialize_with = "present")]
     mc: Vec<Change>,
 }
@@ -46,6 +54,10 @@ struct Operation {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum ChangeType {
     Heartbeat,
+    /// All markets of the subscription, whole.
+    SubImage,
+    /// What changed since the place that a subscription resumed from.
+    ResubDelta,
     #[serde(other)]
     Other,
 }
@@ -209,6 +221,16 @@ impl Message {
         self.ct == Some(ChangeType::Heartbeat)
     }
 
+    /// Whether it is the image of a subscription: all its markets, whole.
+    pub(super) fn is_subscription_image(&self) -> bool {
+        self.ct == Some(ChangeType::SubImage)
+    }
+
+    /// Whether it has what was missed while a subscription was cut.
+    pub(super) fn is_resumption(&self) -> bool {
+        self.ct == Some(ChangeType::ResubDelta)
+    }
+
     /// Whether it says that the stream's contents are late.
     pub(super) fn is_late(&self) -> bool {
         self.status == Some(STATUS_LATE)
@@ -229,6 +251,11 @@ impl Change {
     /// Whether it replaces what is known of the market's prices.
     pub(super) fn is_image(&self) -> bool {
         self.img == Some(true)
+    }
+
+    /// Makes it one that replaces what is known.
+    pub(super) fn mark_as_image(&mut self) {
+        self.img = Some(true);
     }
 
     /// The changes of its runners.

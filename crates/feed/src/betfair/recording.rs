@@ -2,12 +2,12 @@
 
 use super::error::FeedError;
 use super::input::Input;
-use super::market::Market;
+use super::markets::Markets;
 use super::segments::{Assembler, Complete};
 use crate::Applied;
 use overround_domain::markets::SourceMarket;
 use overround_domain::time::Timestamp;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 
 /// What was met so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct Counts {
 #[derive(Debug)]
 pub struct Recording {
     tracks: Vec<Track>,
-    markets: BTreeMap<String, Market>,
+    markets: Markets,
     counts: Counts,
     at: i64,
 }
@@ -71,37 +71,28 @@ impl Recording {
     /// A recording of these files. Nothing is read yet beyond what told bz2 from plain text.
     pub fn open(inputs: impl IntoIterator<Item = Input>) -> Self {
         let tracks = inputs.into_iter().map(Track::new).collect();
-        Self { tracks, markets: BTreeMap::new(), counts: Counts::default(), at: 0 }
+        Self { tracks, markets: Markets::default(), counts: Counts::default(), at: 0 }
     }
 
     /// What was met so far.
     pub fn counts(&self) -> Counts {
         let other_operations = self.tracks.iter().map(|track| track.other_operations).sum();
-        Counts { other_operations, ..self.counts }
+        let refused = self.markets.refused;
+        Counts {
+            other_operations,
+            refused_entries: refused.entries,
+            refused_runners: refused.runners,
+            ..self.counts
+        }
     }
 
     /// Every market described so far, as it stands, in the order of their keys.
     pub fn markets(&self) -> impl Iterator<Item = &SourceMarket> {
-        self.markets.values().filter_map(Market::said)
+        self.markets.said()
     }
 
     fn apply(&mut self, message: Complete) -> Applied {
-        let mut touched: Vec<String> = Vec::new();
-        let mut seen: HashSet<String> = HashSet::new();
-        for change in message.changes {
-            if seen.insert(change.id.clone()) {
-                touched.push(change.id.clone());
-            }
-            let market = self.markets.entry(change.id.clone()).or_default();
-            self.counts.refused_entries += market.apply(change);
-        }
-        let mut changed = Vec::new();
-        for key in touched {
-            let Some(market) = self.markets.get_mut(&key) else { continue };
-            let (said, refused) = market.say(&key);
-            self.counts.refused_runners += refused;
-            changed.extend(said);
-        }
+        let changed = self.markets.apply(message.changes);
         self.counts.messages += 1;
         self.counts.heartbeats += u64::from(message.heartbeat);
         Applied {

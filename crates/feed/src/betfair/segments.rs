@@ -10,6 +10,12 @@ pub(super) struct Complete {
     pub(super) pt: Option<i64>,
     pub(super) heartbeat: bool,
     pub(super) late: bool,
+    /// Whether it is the image of a subscription, or what was missed while one was cut.
+    pub(super) image: bool,
+    pub(super) resumption: bool,
+    /// Where the stream stands after it.
+    pub(super) initial_clk: Option<String>,
+    pub(super) clk: Option<String>,
     pub(super) changes: Vec<Change>,
 }
 
@@ -33,6 +39,10 @@ impl Assembler {
             pt: message.pt,
             heartbeat: message.is_heartbeat(),
             late: message.is_late(),
+            image: message.is_subscription_image(),
+            resumption: message.is_resumption(),
+            initial_clk: message.initial_clk.take(),
+            clk: message.clk.take(),
             changes: message.take_changes(),
         };
         let subscription = message.id;
@@ -74,6 +84,10 @@ impl Complete {
     fn append(&mut self, mut part: Self) {
         self.pt = part.pt.or(self.pt);
         self.late |= part.late;
+        self.image |= part.image;
+        self.resumption |= part.resumption;
+        self.initial_clk = part.initial_clk.or(self.initial_clk.take());
+        self.clk = part.clk.or(self.clk.take());
         self.changes.append(&mut part.changes);
     }
 }

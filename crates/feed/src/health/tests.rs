@@ -1,6 +1,6 @@
 use super::*;
 
-const SILENCE_MS: i64 = 20_000;
+const SILENCE_MS: i64 = UOF_SILENCE_MS_MAX;
 
 /// A step of a table: what happens at an instant, and the state after it.
 enum Step {

@@ -1,6 +1,6 @@
-//! The few market descriptions that are known without Sportradar's API: ids whose outcomes and rules have
-//! been the same for years. All other markets are kept with 0 winners, which no price can be made of: the
-//! house shows them as suspended, so that nothing is sold whose rules are not known.
+//! The few markets that are known by their ids without Sportradar's market descriptions, which are the
+//! authority and are not read here. All other markets are kept with 0 winners, which no price can be made
+//! of: the house shows them as suspended, so that nothing is sold whose rules are not known.
 
 use super::message::MarketRef;
 use overround_domain::markets::TieRule;

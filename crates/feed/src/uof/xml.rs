@@ -1,10 +1,11 @@
-//! A document as a small tree of elements with their attributes. Text is passed over: the feed has none.
+//! A document as a small tree of elements with their attributes. The feed has no text between them.
 
 use super::error::Error;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
+const BYTE_ORDER_MARK: char = '\u{feff}';
 /// The deepest nesting taken for real; messages have five levels.
 const DEPTH_MAX: usize = 16;
 /// The most attributes of an element taken for real; they have a dozen.
@@ -25,7 +26,7 @@ pub(super) struct Element {
 impl Element {
     /// Reads a document: one root element, complete, without entities of its own.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
-        let mut reader = Reader::from_str(text);
+        let mut reader = Reader::from_str(text.trim_start_matches(BYTE_ORDER_MARK));
         let mut open: Vec<Self> = Vec::new();
         let mut root = None;
         loop {
@@ -42,9 +43,9 @@ impl Element {
                 Event::DocType(_) | Event::GeneralRef(_) => return Err(Error::Entities),
                 Event::Eof if open.is_empty() => return root.ok_or_else(|| malformed("it has no element")),
                 Event::Eof => return Err(malformed("it is cut off")),
-                Event::Text(_) | Event::CData(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {
-                    continue;
-                }
+                Event::Text(text) if text.trim_ascii().is_empty() => continue,
+                Event::Text(_) | Event::CData(_) => return Err(malformed("it has text")),
+                Event::Comment(_) | Event::Decl(_) | Event::PI(_) => continue,
             };
             match open.last_mut() {
                 Some(parent) => parent.children.push(closed),

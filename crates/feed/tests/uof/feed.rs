@@ -4,6 +4,7 @@ use crate::synthetic::*;
 use crate::*;
 use overround_domain::markets::{Line, MarketKind, OutcomeStatus, SourceStatus, TieRule};
 use overround_domain::time::Timestamp;
+use overround_feed::health::{Health, State, UOF_SILENCE_MS_MAX};
 
 #[test]
 fn recorded_odds_change() {
@@ -251,6 +252,23 @@ fn the_settlement_family_moves_no_market() {
         assert!(heard.applied.changed.is_empty());
         assert_eq!(feed.markets().next().unwrap().status, SourceStatus::Open);
     }
+}
+
+#[test]
+fn signs_of_life_move_the_health_of_their_producer() {
+    let mut feed = Feed::default();
+    let mut health = Health::new(UOF_SILENCE_MS_MAX);
+    let mut hear = |text: &str, health: &mut Health| {
+        let sign = feed.apply(&parse(text)).sign.unwrap();
+        health.heard(sign, Timestamp::from_millis(1));
+        health.state()
+    };
+    assert_eq!(hear(ALIVE, &mut health), State::Recovering);
+    health.recovery_requested(42);
+    assert_eq!(hear(ALIVE, &mut health), State::Recovering);
+    assert_eq!(hear(SNAPSHOT_COMPLETE, &mut health), State::Up);
+    assert_eq!(hear(ALIVE, &mut health), State::Up);
+    assert_eq!(hear(ALIVE_AFTER_A_GAP, &mut health), State::Recovering);
 }
 
 #[test]

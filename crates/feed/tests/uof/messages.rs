@@ -122,12 +122,15 @@ fn what_cannot_be_understood_is_refused() {
         r#"<odds_change product="1" event_id="a/b" timestamp="1"/>"#,
         r#"<bet_settlement event_id="sr:match:1" timestamp="1" product="1"/>"#,
         r#"<bet_settlement event_id="sr:match:1" timestamp="1" product="1" certainty="3"/>"#,
+        r#"<alive product="1" timestamp="1" subscribed="1"/>and more"#,
+        r#"<alive product="1" timestamp="1" subscribed="1">text</alive>"#,
         r#"<market_descriptions/>"#,
     ];
     for text in wrong {
         assert!(Message::parse(text.as_bytes()).is_err(), "{text}");
     }
     assert!(Message::parse(b"<alive product=\"\xff\"/>").is_err());
+    assert!(Message::parse(format!("\u{feff}{ALIVE}\n").as_bytes()).is_ok());
     for market in [r#"<market id="x"/>"#, "<market/>", r#"<market id="1" specifiers="total"/>"#] {
         assert!(Message::parse(odds(1, 1, market).as_bytes()).is_err(), "{market}");
     }
