@@ -91,9 +91,18 @@ async fn a_line_that_is_no_message_cuts_the_connection() {
 #[tokio::test]
 async fn silence_cuts_the_connection() {
     let source = Source::new().await;
-    let (mut running, peer) = up(&source, session(500)).await;
+    let (mut running, peer) = up(&source, session(5_000)).await;
+    let before = tokio::time::Instant::now();
+    // From here until the cut nothing comes, so that the clock jumps to the deadline.
+    tokio::time::pause();
+    running.turns(State::Up, State::Down).await;
+    tokio::time::resume();
+    let silence = before.elapsed();
+    assert!((Duration::from_secs(14)..Duration::from_secs(16)).contains(&silence), "{silence:?}");
     peer.closed().await;
-    resumed(&source, &mut running, "c1").await;
+    let (_peer, asked) = source.subscribed().await;
+    assert_eq!(asked.get("clk"), Some(&json!("c1")));
+    running.turns(State::Down, State::Recovering).await;
     running.stopped().await;
 }
 

@@ -130,10 +130,9 @@ impl Feed {
             let stop = event.stop_since(&odds.market, at);
             let new = || Market::new(odds.market.clone());
             let market = event.markets.entry(odds.market.clone()).or_insert_with(new);
-            let foreign = market.foreign();
-            let taken = market.hear(producer, at, odds, stop);
-            self.counts.outdated += u64::from(!taken);
-            self.counts.refused_outcomes += odds.repeated + (market.foreign() - foreign);
+            let hearing = market.hear(producer, at, odds, stop);
+            self.counts.outdated += u64::from(hearing.outdated);
+            self.counts.refused_outcomes += odds.repeated + hearing.foreign;
             let refused = odds.outcomes.iter().filter(|outcome| outcome.refused).count();
             self.counts.refused_odds += u64::try_from(refused).unwrap_or(u64::MAX);
             if seen.insert(&odds.market) {

@@ -38,6 +38,15 @@ pub(super) struct Market {
     said: Option<SourceMarket>,
 }
 
+/// What hearing a producer came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hearing {
+    /// The producer said something newer before.
+    pub(super) outdated: bool,
+    /// New outcomes that cannot be taken: those of a line market that are neither side of it.
+    pub(super) foreign: u64,
+}
+
 /// What a producer last said of it.
 #[derive(Debug)]
 struct Spoken {
@@ -69,23 +78,27 @@ impl Market {
         Self { market, spoken: BTreeMap::new(), outcomes: BTreeSet::new(), said: None }
     }
 
-    /// Takes what a producer says at an instant. False when it said something newer before; only the
-    /// outcomes' existence is taken then.
+    /// Takes what a producer says at an instant. Where it said something newer before, only the
+    /// outcomes' existence is taken.
     pub(super) fn hear(
         &mut self,
         producer: u32,
         at: Timestamp,
         odds: &MarketOdds,
         stop: Option<Stop>,
-    ) -> bool {
-        self.outcomes.extend(odds.outcomes.iter().map(|outcome| outcome.id.clone()));
-        if self.spoken.get(&producer).is_some_and(|known| known.at > at) {
-            return false;
+    ) -> Hearing {
+        let mut foreign = 0;
+        for outcome in &odds.outcomes {
+            let is_new = self.outcomes.insert(outcome.id.clone());
+            foreign += u64::from(is_new && !self.takes(&outcome.id));
         }
-        let offered = odds.outcomes.iter().filter(|outcome| outcome.active);
-        let prices = offered.filter_map(|outcome| Some((outcome.id.clone(), outcome.price?))).collect();
-        self.spoken.insert(producer, Spoken { at, status: odds.status, prices, stop });
-        true
+        let outdated = self.spoken.get(&producer).is_some_and(|known| known.at > at);
+        if !outdated {
+            let offered = odds.outcomes.iter().filter(|outcome| outcome.active);
+            let prices = offered.filter_map(|outcome| Some((outcome.id.clone(), outcome.price?))).collect();
+            self.spoken.insert(producer, Spoken { at, status: odds.status, prices, stop });
+        }
+        Hearing { outdated, foreign }
     }
 
     /// Takes a stop of sale, which concerns what was said until its instant.
@@ -110,12 +123,6 @@ impl Market {
         }
         self.said = Some(market.clone());
         Some(market)
-    }
-
-    /// How many of its outcomes cannot be taken: on a line market, those that are neither side of it.
-    pub(super) fn foreign(&self) -> u64 {
-        let foreign = self.outcomes.iter().filter(|id| !self.takes(id)).count();
-        u64::try_from(foreign).unwrap_or(u64::MAX)
     }
 
     /// The producer by whose word it stands: the newest, prices from before the start last, and none
@@ -211,6 +218,7 @@ impl Market {
         }
     }
 
+    /// Whether it is an outcome that the market can have.
     fn takes(&self, outcome: &str) -> bool {
         self.line().is_none() || self.line_of(outcome).is_some()
     }
