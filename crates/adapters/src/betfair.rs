@@ -136,7 +136,8 @@ enum Ended {
 
 /// Runs a session over one connection after another, until `stop` is cancelled, `events` has no receiver
 /// any more, or the source refuses what no new attempt can change. However it ends, nothing that the
-/// session said may be trusted after it.
+/// session said may be trusted after it. A session that is run again goes on from where it was, and says
+/// only what changed since: what it knew before is in [`Session::markets`].
 ///
 /// # Errors
 /// When the source must not be tried again before somebody has done something.
@@ -155,14 +156,14 @@ pub async fn run(
         let ended = connection.live(endpoint, &server).await;
         let was_up = connection.was_up;
         let down = session.disconnected(clock.now());
-        match ended {
-            Ended::Unwanted => return Ok(()),
-            Ended::Fault(fault) if fault.advice().is_some() => {
+        let advice = if let Ended::Fault(fault) = &ended { fault.advice() } else { None };
+        match (ended, advice) {
+            (Ended::Unwanted, _) => return Ok(()),
+            (Ended::Fault(source), Some(advice)) => {
                 hand_over(events, stop, down).await;
-                let advice = fault.advice().unwrap_or_default();
-                return Err(Error::Refused { advice, source: fault });
+                return Err(Error::Refused { advice, source });
             }
-            ended => warn(endpoint, &ended),
+            (ended, _) => warn(endpoint, &ended),
         }
         if !hand_over(events, stop, down).await {
             return Ok(());

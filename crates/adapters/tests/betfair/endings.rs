@@ -35,13 +35,15 @@ async fn a_refused_session_is_not_tried_again_and_says_what_to_do() {
 #[tokio::test]
 async fn a_busy_source_is_tried_again() {
     let source = Source::new().await;
-    let running = Running::start(&source);
+    let mut running = Running::start(&source);
     for _ in 0..3 {
         let mut peer = source.accept().await;
         peer.send(r#"{"op":"status","statusCode":"FAILURE","errorCode":"MAX_CONNECTION_LIMIT_EXCEEDED","connectionClosed":true}"#).await;
         peer.closed().await;
     }
-    source.subscribed().await;
+    let _peer = source.subscribed().await;
+    // The first that is heard of it: a source that refuses was never alive.
+    running.turns(State::Down, State::Recovering).await;
     running.stopped().await;
 }
 

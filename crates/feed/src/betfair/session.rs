@@ -7,6 +7,7 @@
 //! then is complete up to its last whole message, and the next connection goes on from there.
 
 use super::markets::Markets;
+use super::message::Message;
 use super::segments::{Assembler, Complete};
 use super::subscription::{Credentials, HEARTBEAT_MS_MAX, HEARTBEAT_MS_MIN, Subscription};
 use super::wire::{self, Clocks, Line, Received, Status};
@@ -203,35 +204,43 @@ impl Session {
         if line.trim_ascii().is_empty() {
             return Ok(Output::default());
         }
-        let received = wire::read(line).map_err(|reason| self.malformed(&reason))?;
         let mut output = Output::default();
-        self.hear(Sign::Alive, now, &mut output);
-        match received {
+        let complete = match wire::read(line).map_err(|reason| self.malformed(&reason))? {
             Received::Connection if self.phase == Phase::Connecting => {
                 let id = self.next_id();
                 self.phase = Phase::Authenticating(id);
                 output.send = Some(wire::authentication(id, &self.credentials)?);
+                None
             }
-            Received::Connection | Received::Other => {}
-            Received::Status(status) => output.send = self.status(&status)?,
-            Received::Change(message) => {
-                if !matches!(self.phase, Phase::Subscribing(_) | Phase::Subscribed) {
-                    return Err(Fault::Unasked);
-                }
-                if let Some(heartbeat_ms) = message.heartbeat_ms {
-                    let kept = heartbeat_ms.0.clamp(HEARTBEAT_MS_MIN, HEARTBEAT_MS_MAX);
-                    self.health.set_silence(silence_ms_max(kept));
-                }
-                let assembled = self.assembler.push(*message);
-                if let Some(reason) = assembled.error {
-                    return Err(Fault::Segments { reason });
-                }
-                if let Some(complete) = assembled.complete {
-                    self.change(complete, now, &mut output);
-                }
+            Received::Connection | Received::Other => None,
+            Received::Status(status) => {
+                output.send = self.status(&status)?;
+                None
             }
+            Received::Change(message) => self.assemble(*message)?,
+        };
+        // Only now, since what a fault comes with is lost.
+        self.hear(Sign::Alive, now, &mut output);
+        if let Some(complete) = complete {
+            self.change(complete, now, &mut output);
         }
         Ok(output)
+    }
+
+    /// Takes a message or a part of one. Returns the message that it completes.
+    fn assemble(&mut self, message: Message) -> Result<Option<Complete>, Fault> {
+        if !matches!(self.phase, Phase::Subscribing(_) | Phase::Subscribed) {
+            return Err(Fault::Unasked);
+        }
+        if let Some(heartbeat_ms) = message.heartbeat_ms {
+            let kept = heartbeat_ms.0.clamp(HEARTBEAT_MS_MIN, HEARTBEAT_MS_MAX);
+            self.health.set_silence(silence_ms_max(kept));
+        }
+        let assembled = self.assembler.push(message);
+        match assembled.error {
+            Some(reason) => Err(Fault::Segments { reason }),
+            None => Ok(assembled.complete),
+        }
     }
 
     /// Takes the answer to a request. Returns what to send next.
