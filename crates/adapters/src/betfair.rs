@@ -4,7 +4,7 @@
 //! channel. While nobody receives from that, nothing is read: the source conflates what it cannot send.
 
 use crate::lines::{Read, read_some};
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use overround_domain::time::Timestamp;
 use overround_feed::betfair::{ANSWER_MS_MAX, Fault, Line, Session};
 use overround_feed::health::State;
@@ -90,10 +90,25 @@ impl Default for Retry {
     }
 }
 
-impl Retry {
-    fn delays(self) -> impl Iterator<Item = Duration> {
-        let builder = ExponentialBuilder::new().with_min_delay(self.min).with_max_delay(self.max);
-        builder.with_jitter().without_max_times().build()
+/// The waits between connections.
+#[derive(Debug)]
+struct Backoff {
+    retry: Retry,
+    delays: ExponentialBackoff,
+}
+
+impl Backoff {
+    fn new(retry: Retry) -> Self {
+        let builder = ExponentialBuilder::new().with_min_delay(retry.min).with_max_delay(retry.max);
+        Self { retry, delays: builder.with_jitter().without_max_times().build() }
+    }
+
+    /// The wait after a connection, which was up or never got so far.
+    fn next(&mut self, was_up: bool) -> Duration {
+        if was_up {
+            *self = Self::new(self.retry);
+        }
+        self.delays.next().unwrap_or(self.retry.max)
     }
 }
 
@@ -150,7 +165,7 @@ pub async fn run(
 ) -> Result<(), Error> {
     let server = server_name(&endpoint.host)?;
     let clock = Clock::start();
-    let mut delays = retry.delays();
+    let mut backoff = Backoff::new(retry);
     loop {
         let mut connection = Connection { session, events, stop, clock: &clock, was_up: false };
         let ended = connection.live(endpoint, &server).await;
@@ -168,14 +183,10 @@ pub async fn run(
         if !hand_over(events, stop, down).await {
             return Ok(());
         }
-        if was_up {
-            delays = retry.delays();
-        }
-        let delay = delays.next().unwrap_or(retry.max);
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = events.closed() => return Ok(()),
-            () = sleep(delay) => {}
+            () = sleep(backoff.next(was_up)) => {}
         }
     }
 }
@@ -343,5 +354,24 @@ impl Connection<'_> {
             stream.flush().await
         };
         self.in_time(writing).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_begin_again_once_a_connection_was_up() {
+        let retry = Retry { min: Duration::from_secs(1), max: Duration::from_secs(6) };
+        let mut backoff = Backoff::new(retry);
+        // Jitter adds less than the wait itself.
+        for (was_up, least_s) in
+            [(false, 1), (false, 2), (false, 4), (false, 6), (false, 6), (true, 1), (false, 2)]
+        {
+            let least = Duration::from_secs(least_s);
+            let wait = backoff.next(was_up);
+            assert!((least..least * 2).contains(&wait), "{wait:?} is not {least:?} with jitter");
+        }
     }
 }

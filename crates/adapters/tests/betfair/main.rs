@@ -28,8 +28,8 @@ pub(crate) const KEY: &str = "the-app-key";
 pub(crate) const TOKEN: &str = "the-session-token";
 /// Waits shorter than anybody would notice.
 const RETRY: Retry = Retry { min: Duration::from_millis(1), max: Duration::from_millis(5) };
-/// How long a test waits for anything before it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a test waits for anything before it fails: shorter than the silence that would end a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A driver at work, and what comes from it.
 pub(crate) struct Running {
@@ -65,8 +65,14 @@ impl Running {
         Self::start_with(source.endpoint(Transport::Tcp), session(5_000), 100)
     }
 
-    pub(crate) async fn next(&mut self) -> Event {
-        soon(self.events.recv()).await.unwrap()
+    /// The next event, whenever it comes.
+    pub(crate) async fn heard(&mut self) -> Event {
+        self.events.recv().await.unwrap()
+    }
+
+    /// The next event.
+    async fn next(&mut self) -> Event {
+        soon(self.heard()).await
     }
 
     /// The next message that was applied, which nothing else may come before.

@@ -95,8 +95,9 @@ async fn silence_cuts_the_connection() {
     let before = tokio::time::Instant::now();
     // From here until the cut nothing comes, so that the clock jumps to the deadline.
     tokio::time::pause();
-    running.turns(State::Up, State::Down).await;
+    let cut = running.heard().await;
     tokio::time::resume();
+    assert!(matches!(cut, Event::Health(turn) if turn.to == State::Down), "{cut:?}");
     let silence = before.elapsed();
     assert!((Duration::from_secs(14)..Duration::from_secs(16)).contains(&silence), "{silence:?}");
     peer.closed().await;
