@@ -108,6 +108,26 @@ async fn silence_cuts_the_connection() {
 }
 
 #[tokio::test]
+async fn who_receives_slowly_is_not_a_silent_source() {
+    let source = Source::new().await;
+    let mut running = Running::start_with(source.endpoint(Transport::Tcp), session(5_000), 1);
+    let (mut peer, _) = source.subscribed().await;
+    running.turns(State::Down, State::Recovering).await;
+    // Sent at once, so that all is there when the first of it is.
+    let beats = vec![heartbeat("c2"); 50].join("\r\n");
+    peer.send(&format!("{}\r\n{beats}", image("c1", ""))).await;
+    assert!(!running.applied().await.heartbeat);
+    running.turns(State::Recovering, State::Up).await;
+    for _ in 0..50 {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(20)).await;
+        tokio::time::resume();
+        assert!(running.applied().await.heartbeat);
+    }
+    running.stopped().await;
+}
+
+#[tokio::test]
 async fn lines_of_many_megabytes_are_read_and_longer_ones_are_not() {
     let source = Source::new().await;
     let (mut running, mut peer) = up(&source, session(5_000)).await;
