@@ -287,7 +287,7 @@ const FILL: &str = "\
     SELECT md5('e' || n)::uuid, 'test', n::text, 'name', 'tennis', NULL, now() + n * interval '1 hour' \
     FROM generate_series(0, 399) AS n; \
     INSERT INTO market.markets \
-    SELECT gen_random_uuid(), md5('e' || n / 50)::uuid, 'test', n::text, 'TEST', 'name', 'ODDS', 1, 'PUSH', 1, 'OPEN', NULL, \
+    SELECT gen_random_uuid(), md5('e' || n / 50)::uuid, 'test', n::text, 'TEST', 'name', 'ODDS', 1, 'PUSH', 1, 'OPEN', '{}', \
         CASE WHEN n < 200 THEN 'OPEN' ELSE 'SETTLED' END, false, 0, NULL, 1, 1, now() + n * interval '1 minute' \
     FROM generate_series(0, 19999) AS n; \
     ANALYZE wallet.ledger_entries, betting.bets, market.events, market.markets";

@@ -86,5 +86,5 @@ names! {
     /// Whether an outcome takes part.
     OutcomeStatus is markets::OutcomeStatus { Active = "ACTIVE", Removed = "REMOVED" }
     /// Why an outcome is not on offer.
-    SuspensionReason is markets::SuspensionReason { Removed = "REMOVED", Unpriced = "UNPRICED" }
+    SuspensionReason is markets::SuspensionReason { Removed = "REMOVED", Unpriced = "UNPRICED", Trader = "TRADER" }
 }

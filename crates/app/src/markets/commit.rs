@@ -7,9 +7,9 @@ use crate::Clock;
 use overround_domain::betting::Fence;
 use overround_domain::events::{DomainEvent, EventType};
 use overround_domain::ids::{DomainEventId, EventId, MarketId};
-use overround_domain::markets::{MarketStatus, Snapshot, SourceEvent, SourceMarket};
+use overround_domain::markets::{Group, Holds, MarketStatus, Scope, Snapshot, SourceEvent, SourceMarket};
 use overround_domain::time::Timestamp;
-use overround_store::market::{self, EventRow, MarketRow, OutcomeRow, ResultRow};
+use overround_store::market::{self, EventRow, HoldRow, MarketRow, OutcomeRow, ResultRow};
 use overround_store::{Error, Tx, events};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -67,6 +67,7 @@ async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String,
     if wanted.is_empty() {
         return Ok(ids);
     }
+    market::holds::before_markets_appear(tx).await?;
     let keys: Vec<String> = wanted.keys().map(|key| (*key).to_owned()).collect();
     let mut rows = market::events::of_producer(&mut **tx, &message.producer, &keys).await?;
     if rows.len() < keys.len() {
@@ -79,7 +80,7 @@ async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String,
         market::events::insert_missing(tx, &missing).await?;
         rows = market::events::of_producer(&mut **tx, &message.producer, &keys).await?;
     }
-    let mut renamed = Vec::new();
+    let (mut renamed, mut moved_to) = (Vec::new(), Vec::new());
     for row in rows {
         ids.insert(row.source_key.clone(), row.id);
         if let Some(event) = wanted.get(row.source_key.as_str()) {
@@ -89,12 +90,18 @@ async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String,
                 starts_at: event.starts_at,
                 ..row.clone()
             };
+            if now.sport != row.sport {
+                moved_to.push(now.sport.clone());
+            }
             if now != row {
                 renamed.push(now);
             }
         }
     }
     market::events::update(tx, &renamed).await?;
+    if !moved_to.is_empty() {
+        market::holds::follow_again(tx, &moved_to).await?;
+    }
     Ok(ids)
 }
 
@@ -157,7 +164,7 @@ fn new_market(message: &Message, source: &SourceMarket, event_id: EventId) -> Ma
         tie_rule: source.tie_rule,
         rules_version: message.rules_version,
         source_status: source.status,
-        trader_status: None,
+        source_prices: BTreeMap::new(),
         status: MarketStatus::Inactive,
         in_play: source.in_play,
         bet_delay_ms: source.bet_delay_ms.max(0),
@@ -169,7 +176,8 @@ fn new_market(message: &Message, source: &SourceMarket, event_id: EventId) -> Ma
 }
 
 /// Each market with its outcomes and last version: from memory where the locked row is the one that
-/// is remembered, since whatever changes them moves the row's version, and from the rows otherwise.
+/// is remembered, since whatever changes them moves the row's version, and from the rows otherwise. Holds are
+/// read each time, after the lock.
 async fn load_known(
     tx: &mut Tx,
     message: &Message,
@@ -181,24 +189,40 @@ async fn load_known(
         .filter_map(|(source, entry)| Some((source.key.as_str(), entry.as_ref()?)))
         .collect();
     let mut known = HashMap::with_capacity(rows.len());
+    let mut holds = holds_of(tx, &rows).await?;
     let mut unknown = Vec::new();
     for row in rows {
         match remembered.get(row.source_key.as_str()) {
             Some(entry) if entry.row == row => {
                 let (outcomes, snapshot) = (entry.outcomes.clone(), Some(entry.snapshot.clone()));
-                known.insert(row.source_key.clone(), Known { row, outcomes, snapshot });
+                let holds = holds.remove(&row.id).unwrap_or_default();
+                known.insert(row.source_key.clone(), Known { row, outcomes, snapshot, holds });
             }
             _ => unknown.push(row),
         }
     }
-    for one in load(tx, unknown).await? {
+    for one in load_with(tx, unknown, holds).await? {
         known.insert(one.row.source_key.clone(), one);
     }
     Ok(known)
 }
 
-/// Markets with their outcomes and last versions, from the rows.
+/// Markets that are locked, with their outcomes, last versions and holds, from the rows.
 pub(super) async fn load(tx: &mut Tx, rows: Vec<MarketRow>) -> Result<Vec<Known>, Error> {
+    let holds = holds_of(tx, &rows).await?;
+    load_with(tx, rows, holds).await
+}
+
+async fn holds_of(tx: &mut Tx, rows: &[MarketRow]) -> Result<BTreeMap<MarketId, Holds>, Error> {
+    let ids: Vec<MarketId> = rows.iter().map(|row| row.id).collect();
+    market::holds::covering(&mut **tx, &ids).await
+}
+
+async fn load_with(
+    tx: &mut Tx,
+    rows: Vec<MarketRow>,
+    mut holds: BTreeMap<MarketId, Holds>,
+) -> Result<Vec<Known>, Error> {
     let with_version: Vec<MarketId> = rows.iter().filter(|row| row.version > 0).map(|row| row.id).collect();
     let mut snapshots = market::price_versions::current(&mut **tx, &rows).await?;
     let mut outcomes: BTreeMap<MarketId, Vec<OutcomeRow>> = BTreeMap::new();
@@ -210,6 +234,7 @@ pub(super) async fn load(tx: &mut Tx, rows: Vec<MarketRow>) -> Result<Vec<Known>
     let known = rows.into_iter().map(|row| Known {
         outcomes: outcomes.remove(&row.id).unwrap_or_default(),
         snapshot: snapshots.remove(&row.id),
+        holds: holds.remove(&row.id).unwrap_or_default(),
         row,
     });
     Ok(known.collect())
@@ -301,6 +326,32 @@ pub(super) fn market_settled(
         "source": result.source, "reason": result.reason,
     });
     Ok(market_event(clock, EventType::MarketSettled, result.market_id, version, payload, trace_id))
+}
+
+/// The event of a hold that was set, or let go.
+pub(super) fn hold_changed(clock: &Clock, hold: &HoldRow, trace_id: Option<String>) -> DomainEvent {
+    let (market, outcome, event, sport) = match &hold.scope {
+        Scope::Outcome(market, outcome) => (Some(market.uuid()), Some(outcome.uuid()), None, None),
+        Scope::Market(market) => (Some(market.uuid()), None, None, None),
+        Scope::Group(Group::Event(event)) => (None, None, Some(event.uuid()), None),
+        Scope::Group(Group::Sport(sport)) => (None, None, None, Some(sport)),
+        Scope::Group(Group::All) => (None, None, None, None),
+    };
+    let payload = json!({
+        "hold_id": hold.id.uuid(), "scope": hold.scope.kind(), "market_id": market, "outcome_id": outcome,
+        "event_id": event, "sport": sport, "kind": hold.kind, "actor": hold.actor, "reason": hold.reason,
+    });
+    let id = DomainEventId::from_uuid(clock.id());
+    DomainEvent {
+        id,
+        cell: None,
+        event_type: EventType::HoldChanged,
+        aggregate_id: hold.id.uuid(),
+        aggregate_version: hold.version,
+        payload,
+        trace_id,
+        created_at: id.created_at().unwrap_or(hold.changed_at),
+    }
 }
 
 fn market_event(

@@ -8,11 +8,13 @@ mod act;
 mod cache;
 mod commit;
 mod decide;
+mod hold;
 mod publish;
 mod read;
 mod record_result;
 mod renew;
 mod trade;
+mod version;
 
 pub(crate) use cache::State;
 pub use overround_live::Freshness;
@@ -20,7 +22,7 @@ pub use overround_store::market::MarketFilter;
 
 use overround_domain::betting::LegResult;
 use overround_domain::ids::{EventId, MarketId, OutcomeId};
-use overround_domain::markets::{Line, MarketKind, MarketStatus, OutcomeStatus, Snapshot, TieRule};
+use overround_domain::markets::{Group, Line, MarketKind, MarketStatus, OutcomeStatus, Snapshot, TieRule};
 use overround_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -82,6 +84,19 @@ pub struct MarketAction {
     pub version: i64,
     /// Its status version.
     pub status_version: i64,
+}
+
+/// What an act left the hold of a group of markets at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupAction {
+    /// The markets that it covers.
+    pub group: Group,
+    /// Whether they are held.
+    pub held: bool,
+    /// Counts the changes of the group's hold.
+    pub version: i64,
+    /// When it was changed.
+    pub changed_at: Timestamp,
 }
 
 /// A result as a person gives it.

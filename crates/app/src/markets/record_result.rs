@@ -1,7 +1,7 @@
 //! A person records a market's result.
 
 use super::act::{Act, Change, Contradiction};
-use super::decide::{Known, is_final};
+use super::decide::{Known, Offers, is_final, last_offers};
 use super::{MarketAction, SettleMarket};
 use crate::{Answer, App, Error, Keyed};
 use overround_domain::betting::LegResult;
@@ -66,7 +66,11 @@ fn record(
         reason: act.reason.clone(),
         created_at: now,
     };
-    Ok(Change { row, result: Some(result) })
+    let offers = match &known.snapshot {
+        Some(last) => last_offers(last, &known.outcomes),
+        None => Offers::default(),
+    };
+    Ok(Change { row, offers, hold: None, result: Some(result) })
 }
 
 /// Checks that the request decides each outcome that takes part, and no other market's.

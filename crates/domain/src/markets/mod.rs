@@ -1,6 +1,7 @@
 //! Markets: what they are, their states, and what a source says of them.
 
 mod by_score;
+mod hold;
 mod line;
 mod pricing;
 mod results;
@@ -9,6 +10,7 @@ mod source;
 mod status;
 
 pub use by_score::{LineBet, ThreeWaySide, line_result, three_way_result};
+pub use hold::{Group, HoldKind, Holds, Scope, ScopeKind};
 pub use line::{Line, LineError};
 pub use pricing::{PricedOutcome, house_prices};
 pub use results::{NON_RUNNER, ResultError, results_from_winners};

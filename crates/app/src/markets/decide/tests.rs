@@ -27,7 +27,7 @@ impl Market {
             tie_rule: TieRule::DeadHeat,
             rules_version: 1,
             source_status: SourceStatus::Inactive,
-            trader_status: None,
+            source_prices: BTreeMap::new(),
             status: MarketStatus::Inactive,
             in_play: false,
             bet_delay_ms: 0,
@@ -36,7 +36,8 @@ impl Market {
             status_version: 0,
             created_at: AT,
         };
-        Self { known: Known { row, outcomes: Vec::new(), snapshot: None }, ids: 100 }
+        let known = Known { row, outcomes: Vec::new(), snapshot: None, holds: Holds::default() };
+        Self { known, ids: 100 }
     }
 
     fn hear(&mut self, source: &SourceMarket) -> Decided {
@@ -50,6 +51,7 @@ impl Market {
             row: decided.row.clone(),
             outcomes: decided.outcomes.clone(),
             snapshot: Some(decided.snapshot.clone()),
+            holds: self.known.holds.clone(),
         };
         decided
     }
@@ -137,23 +139,25 @@ fn each_kind_of_change_moves_what_it_should() {
 }
 
 #[test]
-fn the_status_follows_from_source_trader_and_prices() {
+fn the_status_follows_from_source_holds_and_prices() {
+    use HoldKind as H;
     use MarketStatus as M;
     use SourceStatus as S;
     let cases = [
         (S::Open, None, true, M::Open),
         (S::Open, None, false, M::Suspended),
-        (S::Open, Some(M::Suspended), true, M::Suspended),
-        (S::Open, Some(M::Closed), true, M::Closed),
+        (S::Open, Some(H::Suspended), true, M::Suspended),
+        (S::Open, Some(H::Review), true, M::Suspended),
+        (S::Open, Some(H::Closed), true, M::Closed),
         (S::Suspended, None, true, M::Suspended),
-        (S::Suspended, Some(M::Closed), true, M::Closed),
+        (S::Suspended, Some(H::Closed), true, M::Closed),
         (S::Inactive, None, true, M::Inactive),
-        (S::Inactive, Some(M::Suspended), true, M::Inactive),
+        (S::Inactive, Some(H::Suspended), true, M::Inactive),
         (S::Closed, None, true, M::Closed),
-        (S::Closed, Some(M::Suspended), false, M::Closed),
+        (S::Closed, Some(H::Suspended), false, M::Closed),
     ];
-    for (source, trader, sellable, expected) in cases {
-        assert_eq!(effective_status(source, trader, sellable), expected, "{source:?} {trader:?} {sellable}");
+    for (source, held, sellable, expected) in cases {
+        assert_eq!(effective_status(source, held, sellable), expected, "{source:?} {held:?} {sellable}");
     }
 }
 
@@ -317,9 +321,58 @@ fn closing_with_a_winner_settles_and_nothing_comes_after() {
 fn a_trader_s_suspension_outlives_the_source_s_open_but_not_its_result() {
     let mut one = Market::new(MarketKind::Odds);
     one.hear(&three());
-    one.known.row.trader_status = Some(MarketStatus::Suspended);
+    one.known.holds.own = Some(HoldKind::Suspended);
     assert_eq!(one.hear(&three()).row.status, MarketStatus::Suspended);
+    one.known.holds = Holds { group: Some(HoldKind::Suspended), ..Holds::default() };
+    assert_eq!(one.hear(&three()).row.status, MarketStatus::Suspended, "whatever its scope");
     let mut source = three();
     closed_by(&mut source, 0);
     assert_eq!(one.hear(&source).row.status, MarketStatus::Settled);
+}
+
+#[test]
+fn an_outcome_that_is_held_leaves_the_others_on_sale_and_moves_the_fence() {
+    let mut one = Market::new(MarketKind::Odds);
+    let open = one.hear(&three());
+    let held = open.outcomes[1].id;
+    one.known.holds.outcomes.insert(held);
+    let decided = one.hear(&three());
+    assert_eq!((decided.row.status, versions(&decided)), (MarketStatus::Open, (2, 2)));
+    assert_eq!(
+        decided.snapshot.suspensions,
+        [OutcomeSuspension { outcome_id: held, reason: SuspensionReason::Trader }]
+    );
+    let others = |snapshot: &Snapshot| {
+        let prices = snapshot.prices.iter().filter(|(id, _)| **id != held);
+        prices.map(|(id, quote)| (*id, quote.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(others(&decided.snapshot), others(&open.snapshot), "at the prices of before");
+    let mut moved = three();
+    moved.outcomes[0].best_back = price(5, 2);
+    assert_eq!(versions(&one.hear(&moved)), (3, 2), "a price moves no fence");
+    moved.outcomes[1].best_back = None;
+    assert_eq!(one.hear(&moved).row.status, MarketStatus::Suspended, "it must be priced all the same");
+    one.hear(&three());
+    one.known.holds.outcomes.clear();
+    let back = one.hear(&three());
+    assert_eq!((back.snapshot.prices, back.fence), (open.snapshot.prices, FenceChange::Move));
+}
+
+#[test]
+fn a_market_all_of_whose_outcomes_are_held_is_suspended() {
+    let mut one = Market::new(MarketKind::Odds);
+    let open = one.hear(&three());
+    one.known.holds.outcomes = open.outcomes.iter().map(|row| row.id).collect();
+    assert_eq!(one.hear(&three()).row.status, MarketStatus::Suspended);
+}
+
+#[test]
+fn what_an_act_decides_is_what_the_last_message_would() {
+    let mut one = Market::new(MarketKind::Odds);
+    let open = one.hear(&three());
+    let holds = Holds { own: Some(HoldKind::Suspended), ..Holds::default() };
+    let (row, offers) = decide_again(&one.known, &holds, 400);
+    assert_eq!((row.status, &offers.prices), (MarketStatus::Suspended, &open.snapshot.prices));
+    let (row, offers) = decide_again(&one.known, &Holds::default(), 400);
+    assert_eq!((row.status, offers.prices), (MarketStatus::Open, open.snapshot.prices));
 }
