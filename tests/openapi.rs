@@ -126,6 +126,7 @@ fn bodies_that_are_sent_take_no_other_fields() {
         "LegRequest",
         "ActOnMarket",
         "SettleMarket",
+        "SetMargin",
         "OutcomeResult",
         "Price",
     ] {

@@ -1,4 +1,6 @@
-//! What traders do beyond one market: holds of an outcome, an event, a sport, of all.
+//! What traders do beyond suspending one market: holds of an outcome, an event, a sport, of all; margins.
+
+mod prices;
 
 use futures::future::join_all;
 use overround_api::{ApiSettings, Role};

@@ -41,7 +41,11 @@ CREATE TABLE market.markets (
     version           meta.not_negative NOT NULL,
     status_version    meta.not_negative NOT NULL,
     created_at        timestamptz NOT NULL,
-    CONSTRAINT markets_source_key UNIQUE (producer, source_key)
+    -- The market's own margin; null where it has the house's.
+    margin_method     text CHECK (margin_method IN ('PROPORTIONAL', 'POWER')),
+    margin_bps        integer CHECK (margin_bps BETWEEN 0 AND 5000),
+    CONSTRAINT markets_source_key UNIQUE (producer, source_key),
+    CONSTRAINT markets_margin CHECK ((margin_method IS NULL) = (margin_bps IS NULL))
 );
 CREATE INDEX markets_list ON market.markets (created_at DESC, id DESC);
 -- A new version of a market changes its row and not its status, and so touches no index.
@@ -138,8 +142,8 @@ CREATE TRIGGER results_not_truncated BEFORE TRUNCATE ON market.results
 GRANT USAGE ON SCHEMA market TO overround_app;
 GRANT SELECT, INSERT, UPDATE (name, sport, starts_at) ON market.events TO overround_app;
 GRANT SELECT, INSERT,
-    UPDATE (name, number_of_winners, source_status, source_prices, status, in_play, bet_delay_ms, cutoff_at, version, status_version)
-    ON market.markets TO overround_app;
+    UPDATE (name, number_of_winners, source_status, source_prices, status, in_play, bet_delay_ms, cutoff_at, version, status_version,
+    margin_method, margin_bps) ON market.markets TO overround_app;
 GRANT SELECT, INSERT, UPDATE (name, line_quarters, pair, position, status) ON market.outcomes TO overround_app;
 GRANT SELECT, INSERT, UPDATE (status, status_version) ON market.fences TO overround_app;
 GRANT SELECT, INSERT, UPDATE (kind, pending, version, actor, reason, changed_at) ON market.holds TO overround_app;

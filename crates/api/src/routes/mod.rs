@@ -45,6 +45,8 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(markets::settle_market))
         .routes(routes!(trading::suspend_outcome))
         .routes(routes!(trading::resume_outcome))
+        .routes(routes!(trading::set_margin))
+        .routes(routes!(trading::release_margin))
         .routes(routes!(trading::suspend_event))
         .routes(routes!(trading::resume_event))
         .routes(routes!(trading::suspend_sport))

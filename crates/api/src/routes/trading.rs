@@ -1,14 +1,15 @@
-//! What traders do to an outcome, and to many markets at once.
+//! What traders do to prices, to an outcome, and to many markets at once.
 
 use super::answer::written;
 use super::events::EventPath;
+use super::markets::MarketPath;
 use crate::auth::Caller;
 use crate::extract::{Ids, KeyedJson};
 use crate::problem::Problem;
 use crate::state::ApiState;
 use crate::wire::markets::{ActOnMarket, MarketAction};
 use crate::wire::schema;
-use crate::wire::trading::{GroupAction, Sport};
+use crate::wire::trading::{GroupAction, SetMargin, Sport};
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
@@ -174,4 +175,37 @@ pub async fn resume_all(
     let group = Group::All;
     let done = state.app.resume_group(group, &caller.actor(), keyed, body.reason.0).await?;
     Ok(written::<GroupDone, GroupAction>(StatusCode::OK, done))
+}
+
+/// Gives a market a margin of its own
+///
+/// Its prices are made anew at once, from the last that its source said.
+#[utoipa::path(post, path = "/v1/markets/{market_id}/margin", tag = "trading", params(MarketPath),
+    request_body = SetMargin,
+    responses((status = 200, description = "It is in force.", body = MarketAction)))]
+pub async fn set_margin(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Ids(path): Ids<MarketPath>,
+    request: KeyedJson<SetMargin>,
+) -> Result<Response, Problem> {
+    let KeyedJson { keyed, body } = request;
+    let margin = body.margin();
+    let done = state.app.set_margin(path.market_id, margin, &caller.actor(), keyed, body.reason.0).await?;
+    Ok(written::<Done, MarketAction>(StatusCode::OK, done))
+}
+
+/// Gives a market the house's margin again
+#[utoipa::path(post, path = "/v1/markets/{market_id}/margin/release", tag = "trading", params(MarketPath),
+    request_body = ActOnMarket,
+    responses((status = 200, description = "The house's margin is in force.", body = MarketAction)))]
+pub async fn release_margin(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Ids(path): Ids<MarketPath>,
+    request: KeyedJson<ActOnMarket>,
+) -> Result<Response, Problem> {
+    let KeyedJson { keyed, body } = request;
+    let done = state.app.release_margin(path.market_id, &caller.actor(), keyed, body.reason.0).await?;
+    Ok(written::<Done, MarketAction>(StatusCode::OK, done))
 }

@@ -81,6 +81,9 @@ names! {
         Inactive = "INACTIVE", Open = "OPEN", Suspended = "SUSPENDED", Closed = "CLOSED",
         Settled = "SETTLED", Cancelled = "CANCELLED",
     }
+    /// How a margin is spread over the outcomes: each probability multiplied by the same factor, or raised to the same
+    /// power, which takes more from long shots than from favourites.
+    MarginMethod is markets::MarginMethod { Proportional = "PROPORTIONAL", Power = "POWER" }
     /// How a market's outcomes stand to each other.
     MarketKind is markets::MarketKind { Odds = "ODDS", Line = "LINE" }
     /// Whether an outcome takes part.

@@ -1,9 +1,11 @@
 //! What traders do beyond one market, on the wire.
 
+use super::input::Reason;
+use super::names::MarginMethod;
 use super::{Time, schema};
 use overround_app::GroupAction as Done;
 use overround_domain::ids::EventId;
-use overround_domain::markets::Group;
+use overround_domain::markets::{Group, Margin, MarginBps};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -22,6 +24,38 @@ impl<'de> Deserialize<'de> for Sport {
             return Ok(Self(text));
         }
         Err(serde::de::Error::custom("a sport is a lower-case word, such as tennis or horse-racing"))
+    }
+}
+
+/// A margin of a market's own.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"method": "POWER", "margin_bps": 600, "reason": "long shots are overbet"}))]
+pub struct SetMargin {
+    /// How it is spread over the outcomes.
+    pub method: MarginMethod,
+    /// How large it is, in hundredths of a per cent (600: prices add up to 106 %).
+    #[schema(value_type = u32, minimum = 0, maximum = 5_000)]
+    pub margin_bps: Bps,
+    /// Why, for the records.
+    #[schema(value_type = String, min_length = 1, max_length = 500, pattern = r"^[ -~]*[!-~][ -~]*$")]
+    pub reason: Reason,
+}
+
+/// A size of a margin that was checked.
+#[derive(Debug, Clone, Copy)]
+pub struct Bps(MarginBps);
+
+impl<'de> Deserialize<'de> for Bps {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        MarginBps::new(u32::deserialize(d)?).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl SetMargin {
+    /// The margin.
+    pub fn margin(&self) -> Margin {
+        Margin { method: self.method.into(), bps: self.margin_bps.0 }
     }
 }
 

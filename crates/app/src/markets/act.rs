@@ -2,7 +2,7 @@
 
 use super::MarketAction;
 use super::commit::{hold_changed, load, market_settled};
-use super::decide::{Known, Offers};
+use super::decide::{Known, Offers, is_final};
 use super::version::{Said, Version};
 use crate::authored::{check_actor, check_reason};
 use crate::wallet::key_mismatch;
@@ -25,6 +25,8 @@ pub(super) struct Act {
     pub keyed: Keyed,
     /// What it is called in logs, metrics and events, such as `suspend`.
     pub name: &'static str,
+    /// What more its event says of it.
+    pub what: Map<String, Value>,
     pub reason: Option<String>,
 }
 
@@ -162,7 +164,9 @@ impl App {
 
 /// What an event says of a trader's act.
 fn said_by(act: &Act) -> Map<String, Value> {
-    said(act.name, &act.actor, act.reason.as_deref())
+    let mut fields = said(act.name, &act.actor, act.reason.as_deref());
+    fields.extend(act.what.clone());
+    fields
 }
 
 /// What an event says of who did what, and why.
@@ -171,6 +175,15 @@ pub(super) fn said(act: &str, actor: &str, reason: Option<&str>) -> Map<String, 
     match said {
         Value::Object(fields) => fields,
         _ => Map::new(),
+    }
+}
+
+/// Refuses what is only done to a market that may be on sale again.
+pub(super) fn check_not_over(known: &Known) -> Result<(), Contradiction> {
+    match known.row.status {
+        status if is_final(status) => Err(Contradiction::MarketSettled),
+        status if status.is_over() => Err(Contradiction::MarketClosed),
+        _ => Ok(()),
     }
 }
 

@@ -7,7 +7,9 @@ use crate::Clock;
 use overround_domain::betting::Fence;
 use overround_domain::events::{DomainEvent, EventType};
 use overround_domain::ids::{DomainEventId, EventId, MarketId};
-use overround_domain::markets::{Group, Holds, MarketStatus, Scope, Snapshot, SourceEvent, SourceMarket};
+use overround_domain::markets::{
+    Group, Holds, Margin, MarketStatus, Scope, Snapshot, SourceEvent, SourceMarket,
+};
 use overround_domain::time::Timestamp;
 use overround_store::market::{self, EventRow, HoldRow, MarketRow, OutcomeRow, ResultRow};
 use overround_store::{Error, Tx, events};
@@ -22,7 +24,7 @@ pub(super) struct Message {
     /// The markets it is about, each with what this process remembers of it.
     pub markets: Vec<(SourceMarket, Option<Arc<Entry>>)>,
     pub cells: u16,
-    pub margin_bps: u32,
+    pub margin: Margin,
     pub rules_version: i32,
     pub clock: Clock,
 }
@@ -43,7 +45,7 @@ pub(super) async fn commit(tx: &mut Tx, message: &Message) -> Result<Vec<Decided
             )
         })?;
         let mut new_id = || message.clock.id();
-        decided.push(decide(&known, source, message.at, message.margin_bps, &mut new_id));
+        decided.push(decide(&known, source, message.at, message.margin, &mut new_id));
     }
     write(tx, message, &decided).await?;
     Ok(decided)
@@ -172,6 +174,7 @@ fn new_market(message: &Message, source: &SourceMarket, event_id: EventId) -> Ma
         version: 0,
         status_version: 0,
         created_at: id.created_at().unwrap_or(message.at),
+        margin: None,
     }
 }
 

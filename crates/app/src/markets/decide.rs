@@ -4,8 +4,8 @@ use super::Recorded;
 use overround_domain::betting::LegResult;
 use overround_domain::ids::{MarketId, OutcomeId};
 use overround_domain::markets::{
-    HoldKind, Holds, MarketKind, MarketStatus, OutcomeStatus, OutcomeSuspension, PricedOutcome, Quote,
-    Snapshot, SourceMarket, SourceOutcome, SourceStatus, SuspensionReason, house_prices,
+    HoldKind, Holds, Margin, MarketKind, MarketStatus, OutcomeStatus, OutcomeSuspension, PricedOutcome,
+    Quote, Snapshot, SourceMarket, SourceOutcome, SourceStatus, SuspensionReason, house_prices,
     results_from_winners,
 };
 use overround_domain::odds::Price;
@@ -73,12 +73,12 @@ impl Offers {
     }
 }
 
-/// What `known` becomes by what its producer says at `at`. A market that is over stays as it is.
+/// What `known` becomes by what its producer says at `at`, with the house's margin where it has none of its own. A market that is over stays as it is.
 pub(super) fn decide(
     known: &Known,
     source: &SourceMarket,
     at: Timestamp,
-    margin_bps: u32,
+    house: Margin,
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Decided {
     if let (true, Some(snapshot)) = (is_final(known.row.status), &known.snapshot) {
@@ -93,7 +93,7 @@ pub(super) fn decide(
     row.in_play = source.in_play;
     row.bet_delay_ms = source.bet_delay_ms.max(0);
     row.source_prices = merged.source_prices;
-    let priced = offers_of(&row, &merged.outcomes, &known.holds, margin_bps);
+    let priced = offers_of(&row, &merged.outcomes, &known.holds, house);
     row.status = match results {
         Some(_) => MarketStatus::Settled,
         None => effective_status(row.source_status, known.holds.market(), priced.is_sellable(row.kind)),
@@ -133,10 +133,14 @@ pub(super) fn decide(
     }
 }
 
-/// What `known` becomes at its producer's last word when its holds are these.
-pub(super) fn decide_again(known: &Known, holds: &Holds, margin_bps: u32) -> (MarketRow, Offers) {
-    let mut row = known.row.clone();
-    let priced = offers_of(&row, &known.outcomes, holds, margin_bps);
+/// What `known` becomes at its producer's last word when its row and its holds are these.
+pub(super) fn decide_again(
+    known: &Known,
+    mut row: MarketRow,
+    holds: &Holds,
+    house: Margin,
+) -> (MarketRow, Offers) {
+    let priced = offers_of(&row, &known.outcomes, holds, house);
     row.status = effective_status(row.source_status, holds.market(), priced.is_sellable(row.kind));
     let offers = match &known.snapshot {
         Some(last) if row.status.is_over() => last_offers(last, &known.outcomes),
@@ -287,7 +291,7 @@ fn outcome_row(id: OutcomeId, market_id: MarketId, outcome: &SourceOutcome) -> O
 
 /// The house's prices over the source's, but for the outcomes that are held. Where outcomes exclude each other
 /// and one has no price, the others' would be normalized without it: none is shown then.
-fn offers_of(market: &MarketRow, outcomes: &[OutcomeRow], holds: &Holds, margin_bps: u32) -> Offers {
+fn offers_of(market: &MarketRow, outcomes: &[OutcomeRow], holds: &Holds, house: Margin) -> Offers {
     let priced: Vec<PricedOutcome> = outcomes
         .iter()
         .map(|row| {
@@ -297,7 +301,8 @@ fn offers_of(market: &MarketRow, outcomes: &[OutcomeRow], holds: &Holds, margin_
             PricedOutcome { pair, active: row.status == OutcomeStatus::Active, best_back }
         })
         .collect();
-    let mut prices = house_prices(market.kind, winners_of(market), &priced, margin_bps);
+    let margin = market.margin.unwrap_or(house);
+    let mut prices = house_prices(market.kind, winners_of(market), &priced, margin);
     let incomplete = priced.iter().zip(&prices).any(|(outcome, price)| outcome.active && price.is_none());
     if incomplete && market.kind == MarketKind::Odds {
         prices.fill(None);

@@ -196,7 +196,7 @@ impl App {
         let now = self.clock().now();
         let mut versions = Vec::new();
         for known in load(tx, affected).await? {
-            let (row, offers) = decide_again(&known, &known.holds, self.settings().margin_bps);
+            let (row, offers) = decide_again(&known, known.row.clone(), &known.holds, self.settings().margin);
             if row.status != known.row.status {
                 versions.push(Version::after(&known, row, offers, now)?);
             }

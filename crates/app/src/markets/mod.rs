@@ -9,6 +9,7 @@ mod cache;
 mod commit;
 mod decide;
 mod hold;
+mod price;
 mod publish;
 mod read;
 mod record_result;

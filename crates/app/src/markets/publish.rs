@@ -95,7 +95,7 @@ impl App {
             at,
             markets,
             cells: self.cells(),
-            margin_bps: self.settings().margin_bps,
+            margin: self.settings().margin,
             rules_version: self.settings().rules.rules_version,
             clock: self.clock().clone(),
         });

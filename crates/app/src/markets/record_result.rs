@@ -9,6 +9,7 @@ use overround_domain::ids::{MarketId, OutcomeId};
 use overround_domain::markets::{MarketStatus, NON_RUNNER, OutcomeStatus};
 use overround_domain::time::Timestamp;
 use overround_store::market::{self, OutcomeRow, ResultRow};
+use serde_json::Map;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ impl App {
             validate(&outcomes, &settle.outcomes)?;
         }
         let SettleMarket { outcomes: given, reason } = settle;
-        let act = Act { market_id, actor: actor.to_owned(), keyed, name: "settle", reason };
+        let act = Act { market_id, actor: actor.to_owned(), keyed, name: "settle", what: Map::new(), reason };
         self.act(act, Arc::new(move |known, act, now| record(known, act, &given, now))).await
     }
 }

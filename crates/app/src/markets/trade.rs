@@ -1,12 +1,13 @@
 //! What a trader does to a market or one of its outcomes: suspend, resume, close.
 
 use super::MarketAction;
-use super::act::{Act, Change, Contradiction};
+use super::act::{Act, Change, Contradiction, check_not_over};
 use super::decide::{Known, decide_again, is_final};
 use crate::{Answer, App, Error, Keyed};
 use overround_domain::ids::{MarketId, OutcomeId};
-use overround_domain::markets::{HoldKind, Scope};
+use overround_domain::markets::{HoldKind, Margin, Scope};
 use overround_store::market::{self, HoldChange};
+use serde_json::Map;
 use std::sync::Arc;
 
 impl App {
@@ -106,14 +107,21 @@ impl App {
         keyed: Keyed,
         reason: String,
     ) -> Result<Answer<MarketAction>, Error> {
-        let act = Act { market_id, actor: actor.to_owned(), keyed, name, reason: Some(reason.clone()) };
+        let act = Act {
+            market_id,
+            actor: actor.to_owned(),
+            keyed,
+            name,
+            what: Map::new(),
+            reason: Some(reason.clone()),
+        };
         let scope = match outcome {
             Some(outcome) => Scope::Outcome(market_id, outcome),
             None => Scope::Market(market_id),
         };
         let hold = HoldChange { scope, kind, actor: actor.to_owned(), reason };
-        let margin_bps = self.settings().margin_bps;
-        self.act(act, Arc::new(move |known, _, _| change_hold(known, outcome, &hold, margin_bps))).await
+        let house = self.settings().margin;
+        self.act(act, Arc::new(move |known, _, _| change_hold(known, outcome, &hold, house))).await
     }
 }
 
@@ -122,13 +130,10 @@ fn change_hold(
     known: &Known,
     outcome: Option<OutcomeId>,
     hold: &HoldChange,
-    margin_bps: u32,
+    house: Margin,
 ) -> Result<Change, Contradiction> {
-    if is_final(known.row.status) {
-        return Err(Contradiction::MarketSettled);
-    }
-    if known.row.status.is_over() && hold.kind != Some(HoldKind::Closed) {
-        return Err(Contradiction::MarketClosed);
+    if hold.kind != Some(HoldKind::Closed) || is_final(known.row.status) {
+        check_not_over(known)?;
     }
     let mut holds = known.holds.clone();
     match (outcome, hold.kind) {
@@ -136,6 +141,6 @@ fn change_hold(
         (Some(outcome), Some(_)) => drop(holds.outcomes.insert(outcome)),
         (Some(outcome), None) => drop(holds.outcomes.remove(&outcome)),
     }
-    let (row, offers) = decide_again(known, &holds, margin_bps);
+    let (row, offers) = decide_again(known, known.row.clone(), &holds, house);
     Ok(Change { row, offers, hold: Some(hold.clone()), result: None })
 }

@@ -3,6 +3,8 @@
 mod by_score;
 mod hold;
 mod line;
+mod margin;
+mod power;
 mod pricing;
 mod results;
 mod snapshot;
@@ -12,6 +14,7 @@ mod status;
 pub use by_score::{LineBet, ThreeWaySide, line_result, three_way_result};
 pub use hold::{Group, HoldKind, Holds, Scope, ScopeKind};
 pub use line::{Line, LineError};
+pub use margin::{Margin, MarginBps, MarginError, MarginMethod};
 pub use pricing::{PricedOutcome, house_prices};
 pub use results::{NON_RUNNER, ResultError, results_from_winners};
 pub use snapshot::{OutcomeSuspension, Quote, Snapshot, SuspensionReason};

@@ -3,7 +3,8 @@ use crate::betting::{
 };
 use crate::events::EventType;
 use crate::markets::{
-    HoldKind, MarketKind, MarketStatus, OutcomeStatus, ScopeKind, SourceStatus, SuspensionReason, TieRule,
+    HoldKind, MarginMethod, MarketKind, MarketStatus, OutcomeStatus, ScopeKind, SourceStatus,
+    SuspensionReason, TieRule,
 };
 use crate::wallet::{AccountKind, AccountStatus, EntryType, Freeze, RefType};
 use std::collections::BTreeSet;
@@ -27,7 +28,7 @@ macro_rules! round_trips {
 fn every_word_reads_back_as_its_value() {
     round_trips! {
         Acceptance AccountKind AccountStatus BetKind BetResult BetStatus EntryType EventType Freeze HoldKind LegType
-        MarketKind MarketStatus OutcomeStatus RefType RefusalCode ScopeKind SourceStatus SuspensionReason TieRule VoidFactor VoidPolicy
+        MarginMethod MarketKind MarketStatus OutcomeStatus RefType RefusalCode ScopeKind SourceStatus SuspensionReason TieRule VoidFactor VoidPolicy
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{Error, Tx, keyset};
 use chrono::{DateTime, Utc};
 use overround_domain::ids::{EventId, MarketId, OutcomeId};
-use overround_domain::markets::{Group, MarketKind, MarketStatus, SourceStatus, TieRule};
+use overround_domain::markets::{Group, Margin, MarginBps, MarketKind, MarketStatus, SourceStatus, TieRule};
 use overround_domain::odds::Price;
 use overround_domain::time::Timestamp;
 use serde_json::Value;
@@ -56,6 +56,8 @@ pub struct MarketRow {
     pub status_version: i64,
     /// When it became known.
     pub created_at: Timestamp,
+    /// Its own margin; none where it has the house's.
+    pub margin: Option<Margin>,
 }
 
 /// Which markets to list.
@@ -88,6 +90,8 @@ struct Read {
     version: i64,
     status_version: i64,
     created_at: DateTime<Utc>,
+    margin_method: Option<String>,
+    margin_bps: Option<i32>,
 }
 
 impl TryFrom<Read> for MarketRow {
@@ -115,8 +119,18 @@ impl TryFrom<Read> for MarketRow {
             version: row.version,
             status_version: row.status_version,
             created_at: row.created_at.into(),
+            margin: margin_of(row.id, row.margin_method.as_deref(), row.margin_bps)?,
         })
     }
+}
+
+fn margin_of(market: Uuid, method: Option<&str>, bps: Option<i32>) -> Result<Option<Margin>, Error> {
+    let (Some(method), Some(bps)) = (method, bps) else { return Ok(None) };
+    let bad = |column, detail: String| Error::inconsistent(TABLE, column, market, detail);
+    let method = method.parse().map_err(|_| bad("margin_method", format!("{method:?}")))?;
+    let bps = u32::try_from(bps).map_err(|error| bad("margin_bps", error.to_string()))?;
+    let bps = MarginBps::new(bps).map_err(|error| bad("margin_bps", error.to_string()))?;
+    Ok(Some(Margin { method, bps }))
 }
 
 /// Prices as they are stored: by the outcomes' UUIDs, so that SQL can join on them.
@@ -140,7 +154,7 @@ macro_rules! select_markets {
         concat!(
             "SELECT id, event_id, producer, source_key, market_type, name, kind, number_of_winners, tie_rule, \
              rules_version, source_status, source_prices, status, in_play, bet_delay_ms, cutoff_at, version, \
-             status_version, created_at FROM market.markets ",
+             status_version, created_at, margin_method, margin_bps FROM market.markets ",
             $rest
         )
     };
@@ -252,6 +266,11 @@ pub async fn lock_group(
     rows_of(&query.fetch_all(&mut **tx).await?)
 }
 
+fn margins_bps(markets: &[MarketRow]) -> Vec<Option<i32>> {
+    let bps = |margin: Margin| i32::try_from(margin.bps.get()).unwrap_or(i32::MAX);
+    markets.iter().map(|row| row.margin.map(bps)).collect()
+}
+
 /// Writes all of these markets that may change: type, kind, tie rule and rules version are frozen.
 /// The caller has locked them.
 ///
@@ -265,11 +284,11 @@ pub async fn update(tx: &mut Tx, markets: &[MarketRow]) -> Result<(), Error> {
         "UPDATE market.markets m SET name = c.name, number_of_winners = c.number_of_winners, \
                 source_status = c.source_status, source_prices = c.source_prices, status = c.status, \
                 in_play = c.in_play, bet_delay_ms = c.bet_delay_ms, version = c.version, \
-                status_version = c.status_version \
+                status_version = c.status_version, margin_method = c.margin_method, margin_bps = c.margin_bps \
          FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::jsonb[], $6::text[], $7::boolean[], \
-                $8::bigint[], $9::bigint[], $10::bigint[]) \
+                $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::integer[]) \
                 AS c (id, name, number_of_winners, source_status, source_prices, status, in_play, bet_delay_ms, \
-                      version, status_version) \
+                      version, status_version, margin_method, margin_bps) \
          WHERE m.id = c.id",
     )
     .bind(markets.iter().map(|row| row.id.uuid()).collect::<Vec<_>>())
@@ -282,6 +301,8 @@ pub async fn update(tx: &mut Tx, markets: &[MarketRow]) -> Result<(), Error> {
     .bind(markets.iter().map(|row| row.bet_delay_ms).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.version).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.status_version).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.margin.map(|margin| margin.method.as_str())).collect::<Vec<_>>())
+    .bind(margins_bps(markets))
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -35,6 +35,7 @@ impl Market {
             version: 0,
             status_version: 0,
             created_at: AT,
+            margin: None,
         };
         let known = Known { row, outcomes: Vec::new(), snapshot: None, holds: Holds::default() };
         Self { known, ids: 100 }
@@ -46,7 +47,7 @@ impl Market {
             *ids += 1;
             Uuid::from_u128(*ids)
         };
-        let decided = decide(&self.known, source, AT, 400, &mut new_id);
+        let decided = decide(&self.known, source, AT, Margin::HOUSE, &mut new_id);
         self.known = Known {
             row: decided.row.clone(),
             outcomes: decided.outcomes.clone(),
@@ -371,8 +372,8 @@ fn what_an_act_decides_is_what_the_last_message_would() {
     let mut one = Market::new(MarketKind::Odds);
     let open = one.hear(&three());
     let holds = Holds { own: Some(HoldKind::Suspended), ..Holds::default() };
-    let (row, offers) = decide_again(&one.known, &holds, 400);
+    let (row, offers) = decide_again(&one.known, one.known.row.clone(), &holds, Margin::HOUSE);
     assert_eq!((row.status, &offers.prices), (MarketStatus::Suspended, &open.snapshot.prices));
-    let (row, offers) = decide_again(&one.known, &Holds::default(), 400);
+    let (row, offers) = decide_again(&one.known, one.known.row.clone(), &Holds::default(), Margin::HOUSE);
     assert_eq!((row.status, offers.prices), (MarketStatus::Open, open.snapshot.prices));
 }
