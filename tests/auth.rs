@@ -93,6 +93,8 @@ async fn every_route_admits_whom_it_should() {
     POST /v1/markets/{market_id}/outcomes/{outcome_id}/resume       trader admin
     POST /v1/markets/{market_id}/margin                             trader admin
     POST /v1/markets/{market_id}/margin/release                     trader admin
+    POST /v1/markets/{market_id}/prices                             trader admin
+    POST /v1/markets/{market_id}/prices/release                     trader admin
     POST /v1/events/{event_id}/suspend                              trader admin
     POST /v1/events/{event_id}/resume                               trader admin
     POST /v1/sports/{sport}/suspend                                 trader admin

@@ -127,6 +127,9 @@ fn bodies_that_are_sent_take_no_other_fields() {
         "ActOnMarket",
         "SettleMarket",
         "SetMargin",
+        "SetPrices",
+        "OutcomePrice",
+        "ReleasePrices",
         "OutcomeResult",
         "Price",
     ] {

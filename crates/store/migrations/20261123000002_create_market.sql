@@ -44,6 +44,8 @@ CREATE TABLE market.markets (
     -- The market's own margin; null where it has the house's.
     margin_method     text CHECK (margin_method IN ('PROPORTIONAL', 'POWER')),
     margin_bps        integer CHECK (margin_bps BETWEEN 0 AND 5000),
+    -- {"<uuid>": {num, den}}: what a trader sells outcomes at instead of the price made from the producer's.
+    manual_prices     meta.json_object NOT NULL DEFAULT '{}',
     CONSTRAINT markets_source_key UNIQUE (producer, source_key),
     CONSTRAINT markets_margin CHECK ((margin_method IS NULL) = (margin_bps IS NULL))
 );
@@ -143,7 +145,7 @@ GRANT USAGE ON SCHEMA market TO overround_app;
 GRANT SELECT, INSERT, UPDATE (name, sport, starts_at) ON market.events TO overround_app;
 GRANT SELECT, INSERT,
     UPDATE (name, number_of_winners, source_status, source_prices, status, in_play, bet_delay_ms, cutoff_at, version, status_version,
-    margin_method, margin_bps) ON market.markets TO overround_app;
+    margin_method, margin_bps, manual_prices) ON market.markets TO overround_app;
 GRANT SELECT, INSERT, UPDATE (name, line_quarters, pair, position, status) ON market.outcomes TO overround_app;
 GRANT SELECT, INSERT, UPDATE (status, status_version) ON market.fences TO overround_app;
 GRANT SELECT, INSERT, UPDATE (kind, pending, version, actor, reason, changed_at) ON market.holds TO overround_app;

@@ -137,6 +137,8 @@ pub const ROUTES: &[RouteRule] = &[
     ),
     writes("/v1/markets/{market_id}/margin", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
     writes("/v1/markets/{market_id}/margin/release", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    writes("/v1/markets/{market_id}/prices", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    writes("/v1/markets/{market_id}/prices/release", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
     writes("/v1/events/{event_id}/suspend", RUNS_MARKETS, &[], ACTING),
     writes("/v1/events/{event_id}/resume", RUNS_MARKETS, &[], ACTING),
     writes("/v1/sports/{sport}/suspend", RUNS_MARKETS, &[], ACTING),

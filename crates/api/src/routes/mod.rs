@@ -47,6 +47,8 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(trading::resume_outcome))
         .routes(routes!(trading::set_margin))
         .routes(routes!(trading::release_margin))
+        .routes(routes!(trading::set_prices))
+        .routes(routes!(trading::release_prices))
         .routes(routes!(trading::suspend_event))
         .routes(routes!(trading::resume_event))
         .routes(routes!(trading::suspend_sport))

@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::state::ApiState;
 use crate::wire::markets::{ActOnMarket, MarketAction};
 use crate::wire::schema;
-use crate::wire::trading::{GroupAction, SetMargin, Sport};
+use crate::wire::trading::{GroupAction, ReleasePrices, SetMargin, SetPrices, Sport};
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
@@ -207,5 +207,41 @@ pub async fn release_margin(
 ) -> Result<Response, Problem> {
     let KeyedJson { keyed, body } = request;
     let done = state.app.release_margin(path.market_id, &caller.actor(), keyed, body.reason.0).await?;
+    Ok(written::<Done, MarketAction>(StatusCode::OK, done))
+}
+
+/// Sets prices of a market by hand
+///
+/// They stand instead of those made from the source's until they are released, whatever the source says.
+#[utoipa::path(post, path = "/v1/markets/{market_id}/prices", tag = "trading", params(MarketPath),
+    request_body = SetPrices,
+    responses((status = 200, description = "They are on sale, where the market is.", body = MarketAction)))]
+pub async fn set_prices(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Ids(path): Ids<MarketPath>,
+    request: KeyedJson<SetPrices>,
+) -> Result<Response, Problem> {
+    let KeyedJson { keyed, body } = request;
+    let SetPrices { outcomes, reason } = body;
+    let done = state.app.set_prices(path.market_id, outcomes, &caller.actor(), keyed, reason.0).await?;
+    Ok(written::<Done, MarketAction>(StatusCode::OK, done))
+}
+
+/// Releases prices that were set by hand
+///
+/// Those made from the last that the source said are on sale again at once.
+#[utoipa::path(post, path = "/v1/markets/{market_id}/prices/release", tag = "trading", params(MarketPath),
+    request_body = ReleasePrices,
+    responses((status = 200, description = "They are released.", body = MarketAction)))]
+pub async fn release_prices(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Ids(path): Ids<MarketPath>,
+    request: KeyedJson<ReleasePrices>,
+) -> Result<Response, Problem> {
+    let KeyedJson { keyed, body } = request;
+    let ReleasePrices { outcomes, reason } = body;
+    let done = state.app.release_prices(path.market_id, outcomes, &caller.actor(), keyed, reason.0).await?;
     Ok(written::<Done, MarketAction>(StatusCode::OK, done))
 }

@@ -2,11 +2,13 @@
 
 use super::input::Reason;
 use super::names::MarginMethod;
-use super::{Time, schema};
+use super::{PriceTerms, Time, schema};
 use overround_app::GroupAction as Done;
-use overround_domain::ids::EventId;
+use overround_domain::ids::{EventId, OutcomeId};
 use overround_domain::markets::{Group, Margin, MarginBps};
+use overround_domain::odds::{LadderPrice, Price};
 use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
 /// The most characters of a sport.
@@ -57,6 +59,76 @@ impl SetMargin {
     pub fn margin(&self) -> Margin {
         Margin { method: self.method.into(), bps: self.margin_bps.0 }
     }
+}
+
+/// Prices by hand.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"outcomes": [
+    {"outcome_id": "out_1C4KqX7YvQe3Jm9TzR5bNd", "price": {"num": 21, "den": 10}}
+], "reason": "the source lags"}))]
+pub struct SetPrices {
+    /// The outcomes, each with its price.
+    #[serde(deserialize_with = "each_once")]
+    #[schema(value_type = Vec<OutcomePrice>, min_items = 1)]
+    pub outcomes: BTreeMap<OutcomeId, LadderPrice>,
+    /// Why, for the records.
+    #[schema(value_type = String, min_length = 1, max_length = 500, pattern = r"^[ -~]*[!-~][ -~]*$")]
+    pub reason: Reason,
+}
+
+/// The price of one outcome by hand.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutcomePrice {
+    /// The outcome.
+    #[schema(value_type = schema::OutcomeId)]
+    pub outcome_id: OutcomeId,
+    /// Its price, one of the ladder from 1.01 to 1000.
+    #[serde(deserialize_with = "on_the_ladder")]
+    #[schema(value_type = PriceTerms)]
+    pub price: LadderPrice,
+}
+
+/// Prices by hand that are let go.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "the source is back"}))]
+pub struct ReleasePrices {
+    /// The outcomes; all that have one where this is left out.
+    #[serde(default, deserialize_with = "some_outcomes")]
+    #[schema(value_type = Option<Vec<schema::OutcomeId>>, min_items = 1, nullable = false)]
+    pub outcomes: Option<BTreeSet<OutcomeId>>,
+    /// Why, for the records.
+    #[schema(value_type = String, min_length = 1, max_length = 500, pattern = r"^[ -~]*[!-~][ -~]*$")]
+    pub reason: Reason,
+}
+
+fn on_the_ladder<'de, D: Deserializer<'de>>(d: D) -> Result<LadderPrice, D::Error> {
+    let terms = PriceTerms::deserialize(d)?;
+    let price = Price::new(terms.num, terms.den).map_err(serde::de::Error::custom)?;
+    price.try_into().map_err(serde::de::Error::custom)
+}
+
+fn each_once<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<OutcomeId, LadderPrice>, D::Error> {
+    let mut prices = BTreeMap::new();
+    for OutcomePrice { outcome_id, price } in Vec::<OutcomePrice>::deserialize(d)? {
+        if prices.insert(outcome_id, price).is_some() {
+            return Err(serde::de::Error::custom(format!("{outcome_id} is named twice")));
+        }
+    }
+    if prices.is_empty() {
+        return Err(serde::de::Error::custom("at least one outcome is named"));
+    }
+    Ok(prices)
+}
+
+fn some_outcomes<'de, D: Deserializer<'de>>(d: D) -> Result<Option<BTreeSet<OutcomeId>>, D::Error> {
+    let outcomes = BTreeSet::deserialize(d)?;
+    if outcomes.is_empty() {
+        return Err(serde::de::Error::custom("at least one outcome is named, or the field left out for all"));
+    }
+    Ok(Some(outcomes))
 }
 
 /// What an act left the markets of an event, of a sport, or all at.

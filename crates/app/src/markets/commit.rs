@@ -175,6 +175,7 @@ fn new_market(message: &Message, source: &SourceMarket, event_id: EventId) -> Ma
         status_version: 0,
         created_at: id.created_at().unwrap_or(message.at),
         margin: None,
+        manual_prices: BTreeMap::new(),
     }
 }
 

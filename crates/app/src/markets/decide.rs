@@ -289,7 +289,7 @@ fn outcome_row(id: OutcomeId, market_id: MarketId, outcome: &SourceOutcome) -> O
     }
 }
 
-/// The house's prices over the source's, but for the outcomes that are held. Where outcomes exclude each other
+/// The house's prices over the source's, a trader's over both, but for the outcomes that are held. Where outcomes exclude each other
 /// and one has no price, the others' would be normalized without it: none is shown then.
 fn offers_of(market: &MarketRow, outcomes: &[OutcomeRow], holds: &Holds, house: Margin) -> Offers {
     let priced: Vec<PricedOutcome> = outcomes
@@ -303,6 +303,9 @@ fn offers_of(market: &MarketRow, outcomes: &[OutcomeRow], holds: &Holds, house: 
         .collect();
     let margin = market.margin.unwrap_or(house);
     let mut prices = house_prices(market.kind, winners_of(market), &priced, margin);
+    for (row, price) in outcomes.iter().zip(&mut prices) {
+        *price = market.manual_prices.get(&row.id).copied().or(*price);
+    }
     let incomplete = priced.iter().zip(&prices).any(|(outcome, price)| outcome.active && price.is_none());
     if incomplete && market.kind == MarketKind::Odds {
         prices.fill(None);

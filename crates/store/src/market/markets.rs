@@ -58,6 +58,8 @@ pub struct MarketRow {
     pub created_at: Timestamp,
     /// Its own margin; none where it has the house's.
     pub margin: Option<Margin>,
+    /// What a trader sells outcomes at instead of the price made from the producer's.
+    pub manual_prices: BTreeMap<OutcomeId, Price>,
 }
 
 /// Which markets to list.
@@ -92,6 +94,7 @@ struct Read {
     created_at: DateTime<Utc>,
     margin_method: Option<String>,
     margin_bps: Option<i32>,
+    manual_prices: Value,
 }
 
 impl TryFrom<Read> for MarketRow {
@@ -120,6 +123,7 @@ impl TryFrom<Read> for MarketRow {
             status_version: row.status_version,
             created_at: row.created_at.into(),
             margin: margin_of(row.id, row.margin_method.as_deref(), row.margin_bps)?,
+            manual_prices: prices_of("manual_prices", row.id, row.manual_prices)?,
         })
     }
 }
@@ -154,7 +158,8 @@ macro_rules! select_markets {
         concat!(
             "SELECT id, event_id, producer, source_key, market_type, name, kind, number_of_winners, tie_rule, \
              rules_version, source_status, source_prices, status, in_play, bet_delay_ms, cutoff_at, version, \
-             status_version, created_at, margin_method, margin_bps FROM market.markets ",
+             status_version, created_at, margin_method, margin_bps, \
+             manual_prices FROM market.markets ",
             $rest
         )
     };
@@ -284,11 +289,12 @@ pub async fn update(tx: &mut Tx, markets: &[MarketRow]) -> Result<(), Error> {
         "UPDATE market.markets m SET name = c.name, number_of_winners = c.number_of_winners, \
                 source_status = c.source_status, source_prices = c.source_prices, status = c.status, \
                 in_play = c.in_play, bet_delay_ms = c.bet_delay_ms, version = c.version, \
-                status_version = c.status_version, margin_method = c.margin_method, margin_bps = c.margin_bps \
+                status_version = c.status_version, margin_method = c.margin_method, margin_bps = c.margin_bps, \
+                manual_prices = c.manual_prices \
          FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::jsonb[], $6::text[], $7::boolean[], \
-                $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::integer[]) \
+                $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::integer[], $13::jsonb[]) \
                 AS c (id, name, number_of_winners, source_status, source_prices, status, in_play, bet_delay_ms, \
-                      version, status_version, margin_method, margin_bps) \
+                      version, status_version, margin_method, margin_bps, manual_prices) \
          WHERE m.id = c.id",
     )
     .bind(markets.iter().map(|row| row.id.uuid()).collect::<Vec<_>>())
@@ -303,6 +309,7 @@ pub async fn update(tx: &mut Tx, markets: &[MarketRow]) -> Result<(), Error> {
     .bind(markets.iter().map(|row| row.status_version).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.margin.map(|margin| margin.method.as_str())).collect::<Vec<_>>())
     .bind(margins_bps(markets))
+    .bind(markets.iter().map(|row| Json(stored_prices(&row.manual_prices))).collect::<Vec<_>>())
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -36,6 +36,7 @@ impl Market {
             status_version: 0,
             created_at: AT,
             margin: None,
+            manual_prices: BTreeMap::new(),
         };
         let known = Known { row, outcomes: Vec::new(), snapshot: None, holds: Holds::default() };
         Self { known, ids: 100 }
@@ -376,4 +377,26 @@ fn what_an_act_decides_is_what_the_last_message_would() {
     assert_eq!((row.status, &offers.prices), (MarketStatus::Suspended, &open.snapshot.prices));
     let (row, offers) = decide_again(&one.known, one.known.row.clone(), &Holds::default(), Margin::HOUSE);
     assert_eq!((row.status, offers.prices), (MarketStatus::Open, open.snapshot.prices));
+}
+
+#[test]
+fn a_trader_s_price_stands_in_for_the_source_s_also_where_that_has_none() {
+    let mut one = Market::new(MarketKind::Odds);
+    let open = one.hear(&three());
+    let ids: Vec<OutcomeId> = open.outcomes.iter().map(|row| row.id).collect();
+    let shown = |decided: &Decided| -> Vec<Option<String>> {
+        ids.iter().map(|id| Some(decided.snapshot.prices.get(id)?.price.decimal())).collect()
+    };
+    let some = |prices: [&str; 3]| prices.map(|price| Some(price.to_owned())).to_vec();
+    one.known.row.manual_prices.extend(price(10, 1).map(|price| (ids[1], price)));
+    let decided = one.hear(&three());
+    assert_eq!((shown(&decided), versions(&decided)), (some(["2.88", "10.00", "2.88"]), (2, 1)));
+    let mut source = three();
+    source.outcomes[1].best_back = None;
+    assert_eq!(one.hear(&source).row.status, MarketStatus::Suspended, "the others cannot be normalized");
+    for id in [ids[0], ids[2]] {
+        one.known.row.manual_prices.extend(price(2, 1).map(|price| (id, price)));
+    }
+    let decided = one.hear(&source);
+    assert_eq!((shown(&decided), decided.row.status), (some(["2.00", "10.00", "2.00"]), MarketStatus::Open));
 }
