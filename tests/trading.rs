@@ -1,10 +1,12 @@
-//! What traders do beyond suspending one market: holds of an outcome, an event, a sport, of all; margins.
+//! What traders do beyond suspending one market: holds of an outcome, an event, a sport, of all; margins;
+//! prices; reviews.
 
 mod prices;
+mod reviews;
 
 use futures::future::join_all;
 use overround_api::{ApiSettings, Role};
-use overround_app::{App, Clock, Published};
+use overround_app::{App, Clock, Published, Settings};
 use overround_domain::markets::{SourceMarket, SourceStatus};
 use overround_domain::time::Timestamp;
 use overround_store::doctor;
@@ -30,8 +32,13 @@ struct Desk {
 
 impl Desk {
     async fn new() -> Self {
+        Self::with(test_settings()).await
+    }
+
+    async fn with(settings: Settings) -> Self {
         let (db, redis) = (TestDb::create().await, redis_url().await);
-        let server = another(&db, &redis).await;
+        let clock = Clock::manual(NOON);
+        let server = TestServer::start_with(&db, &redis, clock, settings, ApiSettings::default()).await;
         let (player, account) = server.funded("alice", 100_000).await;
         let (admin, trader) = (db.admin().await, server.caller("tom", &[Role::Trader]));
         let bets = format!("/v1/accounts/{account}/bets");
@@ -190,6 +197,20 @@ async fn a_group_is_held_with_the_markets_that_come_later() {
             assert_eq!(desk.status(market).await, "OPEN", "{group}");
         }
     }
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn an_event_that_comes_to_a_sport_which_is_held_is_held_too() {
+    let desk = Desk::new().await;
+    let (one, two) = (desk.publish(&even("e", "m1")).await, desk.publish(&even("e", "m2")).await);
+    desk.act("/v1/sports/golf/suspend").await.expect(200);
+    desk.publish(&of_sport(even("e", "m1"), "golf")).await;
+    assert_eq!(desk.status(&one).await, "SUSPENDED", "by the message itself");
+    desk.server.app().follow_holds().await.unwrap();
+    assert_eq!(desk.status(&two).await, "SUSPENDED", "and so does what it did not name");
+    desk.act("/v1/sports/golf/resume").await.expect(200);
+    assert_eq!((desk.status(&one).await, desk.status(&two).await), ("OPEN".to_owned(), "OPEN".to_owned()));
     desk.end().await;
 }
 

@@ -1,7 +1,7 @@
 //! The use cases' settings.
 
 use overround_domain::betting::Rules;
-use overround_domain::markets::Margin;
+use overround_domain::markets::{JumpLimit, Margin};
 
 /// What an operator may set of the use cases.
 #[derive(Debug, Clone)]
@@ -10,6 +10,8 @@ pub struct Settings {
     pub rules: Rules,
     /// The house's margin, of all markets that have none of their own.
     pub margin: Margin,
+    /// How far a price on sale may move in one message before its market is suspended for review; none: any distance.
+    pub price_jump: Option<JumpLimit>,
     /// How many lanes run beside each other, on a connection each.
     pub lanes: usize,
     /// The largest number of commands in one transaction of a lane.
@@ -25,6 +27,7 @@ impl Default for Settings {
         Self {
             rules: Rules::default(),
             margin: Margin::HOUSE,
+            price_jump: None,
             lanes: 3,
             batch_max: 128,
             queue_depth: 4096,

@@ -7,7 +7,7 @@ use crate::stores::Stores;
 use overround_api::Auth;
 use overround_app::{App, Clock, Settings};
 use overround_domain::betting::Rules;
-use overround_domain::markets::{Margin, MarginBps, MarginMethod};
+use overround_domain::markets::{JumpLimit, Margin, MarginBps, MarginMethod};
 use overround_live::Live;
 use overround_store::{Pool, Role, Store, server_settings};
 use std::net::SocketAddr;
@@ -170,6 +170,7 @@ fn settings(config: &Config, seed: Option<u64>) -> Result<Settings, Failure> {
     };
     Ok(Settings {
         rules,
+        price_jump: JumpLimit::new(config.price_jump_pct_max),
         margin: Margin { method: MarginMethod::Proportional, bps },
         lanes: config.lanes,
         batch_max: config.batch_max,

@@ -1,17 +1,16 @@
 //! Commit: one message of a producer, in one transaction that holds the rows of its markets.
 
 use super::Recorded;
+use super::act::said;
 use super::cache::Entry;
-use super::decide::{Decided, FenceChange, Known, decide, name_or, word_or};
+use super::decide::{Decided, FenceChange, Known, Pricing, decide, name_or, word_or};
 use crate::Clock;
 use overround_domain::betting::Fence;
 use overround_domain::events::{DomainEvent, EventType};
-use overround_domain::ids::{DomainEventId, EventId, MarketId};
-use overround_domain::markets::{
-    Group, Holds, Margin, MarketStatus, Scope, Snapshot, SourceEvent, SourceMarket,
-};
+use overround_domain::ids::{DomainEventId, EventId, HoldId, MarketId};
+use overround_domain::markets::{Group, Holds, MarketStatus, Scope, Snapshot, SourceEvent, SourceMarket};
 use overround_domain::time::Timestamp;
-use overround_store::market::{self, EventRow, HoldRow, MarketRow, OutcomeRow, ResultRow};
+use overround_store::market::{self, EventRow, HoldChange, HoldRow, MarketRow, OutcomeRow, ResultRow};
 use overround_store::{Error, Tx, events};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -24,7 +23,7 @@ pub(super) struct Message {
     /// The markets it is about, each with what this process remembers of it.
     pub markets: Vec<(SourceMarket, Option<Arc<Entry>>)>,
     pub cells: u16,
-    pub margin: Margin,
+    pub pricing: Pricing,
     pub rules_version: i32,
     pub clock: Clock,
 }
@@ -45,7 +44,7 @@ pub(super) async fn commit(tx: &mut Tx, message: &Message) -> Result<Vec<Decided
             )
         })?;
         let mut new_id = || message.clock.id();
-        decided.push(decide(&known, source, message.at, message.margin, &mut new_id));
+        decided.push(decide(&known, source, message.at, message.pricing, &mut new_id));
     }
     write(tx, message, &decided).await?;
     Ok(decided)
@@ -82,7 +81,7 @@ async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String,
         market::events::insert_missing(tx, &missing).await?;
         rows = market::events::of_producer(&mut **tx, &message.producer, &keys).await?;
     }
-    let (mut renamed, mut moved_to) = (Vec::new(), Vec::new());
+    let (mut renamed, mut moved_to) = (Vec::new(), BTreeSet::new());
     for row in rows {
         ids.insert(row.source_key.clone(), row.id);
         if let Some(event) = wanted.get(row.source_key.as_str()) {
@@ -93,7 +92,7 @@ async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String,
                 ..row.clone()
             };
             if now.sport != row.sport {
-                moved_to.push(now.sport.clone());
+                moved_to.insert(now.sport.clone());
             }
             if now != row {
                 renamed.push(now);
@@ -101,10 +100,20 @@ async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String,
         }
     }
     market::events::update(tx, &renamed).await?;
-    if !moved_to.is_empty() {
-        market::holds::follow_again(tx, &moved_to).await?;
-    }
+    hold_again(tx, message, moved_to).await?;
     Ok(ids)
+}
+
+/// Sets the holds of these sports once more, since events came to them whose markets are to follow.
+async fn hold_again(tx: &mut Tx, message: &Message, sports: BTreeSet<String>) -> Result<(), Error> {
+    for sport in sports {
+        let held = market::holds::of_group(&mut **tx, &Group::Sport(sport)).await?;
+        let Some(HoldRow { scope, kind: Some(kind), actor, reason, .. }) = held else { continue };
+        let again = HoldChange { scope, kind: Some(kind), actor, reason };
+        let hold = market::holds::set(tx, HoldId::from_uuid(message.clock.id()), &again, message.at).await?;
+        events::append(tx, &[hold_changed(&message.clock, &hold, None)]).await?;
+    }
+    Ok(())
 }
 
 fn new_event(message: &Message, event: &SourceEvent) -> EventRow {
@@ -264,8 +273,14 @@ async fn write(tx: &mut Tx, message: &Message, decided: &[Decided]) -> Result<()
     let results = results_of(message, decided);
     market::results::insert(tx, &results).await?;
     let mut domain_events = Vec::with_capacity(snapshots.len() + results.len());
-    for snapshot in snapshots {
-        domain_events.push(odds_updated(&message.clock, snapshot, Map::new(), None)?);
+    for one in decided.iter().filter(|one| one.is_new) {
+        let extra = one.review.as_ref().map(|hold| said("review", &hold.actor, Some(&hold.reason)));
+        domain_events.push(odds_updated(&message.clock, &one.snapshot, extra.unwrap_or_default(), None)?);
+    }
+    for hold in decided.iter().filter_map(|one| one.review.as_ref()) {
+        let id = HoldId::from_uuid(message.clock.id());
+        let hold = market::holds::set(tx, id, hold, message.at).await?;
+        domain_events.push(hold_changed(&message.clock, &hold, None));
     }
     for result in &results {
         let version =

@@ -1,16 +1,17 @@
 //! Decide: what a market becomes by what its producer says. Pure: rows in, rows out.
 
 use super::Recorded;
+use super::review::review_of;
 use overround_domain::betting::LegResult;
 use overround_domain::ids::{MarketId, OutcomeId};
 use overround_domain::markets::{
-    HoldKind, Holds, Margin, MarketKind, MarketStatus, OutcomeStatus, OutcomeSuspension, PricedOutcome,
-    Quote, Snapshot, SourceMarket, SourceOutcome, SourceStatus, SuspensionReason, house_prices,
-    results_from_winners,
+    HoldKind, Holds, JumpLimit, Margin, MarketKind, MarketStatus, OutcomeStatus, OutcomeSuspension,
+    PricedOutcome, Quote, Snapshot, SourceMarket, SourceOutcome, SourceStatus, SuspensionReason,
+    house_prices, results_from_winners,
 };
 use overround_domain::odds::Price;
 use overround_domain::time::Timestamp;
-use overround_store::market::{MarketRow, OutcomeRow};
+use overround_store::market::{HoldChange, MarketRow, OutcomeRow};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
@@ -38,6 +39,15 @@ pub(super) enum FenceChange {
     Move,
 }
 
+/// How the house prices what its sources say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pricing {
+    /// The margin of markets that have none of their own.
+    pub margin: Margin,
+    /// How far a price on sale may move at once.
+    pub jump: Option<JumpLimit>,
+}
+
 /// What a market becomes.
 #[derive(Debug, Clone)]
 pub(super) struct Decided {
@@ -53,6 +63,8 @@ pub(super) struct Decided {
     /// Whether the snapshot is a new version.
     pub is_new: bool,
     pub result: Recorded,
+    /// The hold for review, when the message moved a price too far.
+    pub review: Option<HoldChange>,
     /// Every outcome's result, when the message settles the market.
     pub results: Option<BTreeMap<OutcomeId, LegResult>>,
 }
@@ -73,12 +85,12 @@ impl Offers {
     }
 }
 
-/// What `known` becomes by what its producer says at `at`, with the house's margin where it has none of its own. A market that is over stays as it is.
+/// What `known` becomes by what its producer says at `at`. A market that is over stays as it is.
 pub(super) fn decide(
     known: &Known,
     source: &SourceMarket,
     at: Timestamp,
-    house: Margin,
+    pricing: Pricing,
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Decided {
     if let (true, Some(snapshot)) = (is_final(known.row.status), &known.snapshot) {
@@ -93,13 +105,19 @@ pub(super) fn decide(
     row.in_play = source.in_play;
     row.bet_delay_ms = source.bet_delay_ms.max(0);
     row.source_prices = merged.source_prices;
-    let priced = offers_of(&row, &merged.outcomes, &known.holds, house);
+    let priced = offers_of(&row, &merged.outcomes, &known.holds, pricing.margin);
     row.status = match results {
         Some(_) => MarketStatus::Settled,
         None => effective_status(row.source_status, known.holds.market(), priced.is_sellable(row.kind)),
     };
     if known.row.status != row.status && !known.row.status.can_become(row.status) {
         row.status = known.row.status;
+    }
+    let review = pricing
+        .jump
+        .and_then(|limit| review_of(known.snapshot.as_ref()?, &row, &priced, &merged.outcomes, limit));
+    if review.is_some() {
+        row.status = MarketStatus::Suspended;
     }
     // Nobody buys from a board that is closed: its last prices stand.
     let offers = match &known.snapshot {
@@ -129,6 +147,7 @@ pub(super) fn decide(
         snapshot,
         is_new,
         result,
+        review,
         results,
     }
 }
@@ -207,6 +226,7 @@ fn unchanged(known: &Known, snapshot: &Snapshot) -> Decided {
         snapshot: snapshot.clone(),
         is_new: false,
         result: Recorded::None,
+        review: None,
         results: None,
     }
 }

@@ -14,6 +14,7 @@ mod publish;
 mod read;
 mod record_result;
 mod renew;
+mod review;
 mod trade;
 mod version;
 

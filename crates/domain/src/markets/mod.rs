@@ -2,6 +2,7 @@
 
 mod by_score;
 mod hold;
+mod jump;
 mod line;
 mod margin;
 mod power;
@@ -13,6 +14,7 @@ mod status;
 
 pub use by_score::{LineBet, ThreeWaySide, line_result, three_way_result};
 pub use hold::{Group, HoldKind, Holds, Scope, ScopeKind};
+pub use jump::JumpLimit;
 pub use line::{Line, LineError};
 pub use margin::{Margin, MarginBps, MarginError, MarginMethod};
 pub use pricing::{PricedOutcome, house_prices};

@@ -41,7 +41,7 @@ pub struct HoldRow {
 }
 
 /// A hold that is to be set, or let go.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HoldChange {
     /// What it covers.
     pub scope: Scope,
@@ -181,20 +181,6 @@ pub async fn followed(tx: &mut Tx, hold: HoldId, version: i64) -> Result<(), Err
         .bind(version)
         .execute(&mut **tx)
         .await?;
-    Ok(())
-}
-
-/// Has the markets of these sports follow their holds again: events came to them.
-///
-/// # Errors
-/// The database's.
-pub async fn follow_again(tx: &mut Tx, sports: &[String]) -> Result<(), Error> {
-    sqlx::query(
-        "UPDATE market.holds SET pending = true WHERE scope = 'SPORT' AND scope_key = any($1) AND kind IS NOT NULL",
-    )
-    .bind(sports)
-    .execute(&mut **tx)
-    .await?;
     Ok(())
 }
 

@@ -3,13 +3,14 @@
 use super::*;
 use overround_domain::betting::Fraction;
 use overround_domain::ids::EventId;
-use overround_domain::markets::{Line, SourceEvent, TieRule};
+use overround_domain::markets::{Line, Scope, SourceEvent, TieRule};
 
 const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 /// A market that is decided on message by message.
 struct Market {
     known: Known,
+    jump: Option<JumpLimit>,
     ids: u128,
 }
 
@@ -39,16 +40,17 @@ impl Market {
             manual_prices: BTreeMap::new(),
         };
         let known = Known { row, outcomes: Vec::new(), snapshot: None, holds: Holds::default() };
-        Self { known, ids: 100 }
+        Self { known, jump: None, ids: 100 }
     }
 
     fn hear(&mut self, source: &SourceMarket) -> Decided {
+        let pricing = Pricing { margin: Margin::HOUSE, jump: self.jump };
         let ids = &mut self.ids;
         let mut new_id = || {
             *ids += 1;
             Uuid::from_u128(*ids)
         };
-        let decided = decide(&self.known, source, AT, Margin::HOUSE, &mut new_id);
+        let decided = decide(&self.known, source, AT, pricing, &mut new_id);
         self.known = Known {
             row: decided.row.clone(),
             outcomes: decided.outcomes.clone(),
@@ -399,4 +401,50 @@ fn a_trader_s_price_stands_in_for_the_source_s_also_where_that_has_none() {
     }
     let decided = one.hear(&source);
     assert_eq!((shown(&decided), decided.row.status), (some(["2.00", "10.00", "2.00"]), MarketStatus::Open));
+}
+
+#[test]
+fn a_price_that_jumps_while_on_sale_suspends_its_market_for_review() {
+    let open = || {
+        let mut one = Market::new(MarketKind::Odds);
+        one.jump = JumpLimit::new(40);
+        one.hear(&three());
+        one
+    };
+    let moved = |back: (u32, u32)| {
+        let mut source = three();
+        source.outcomes[0].best_back = price(back.0, back.1);
+        source
+    };
+    let mut one = open();
+    assert_eq!(one.hear(&moved((7, 2))).review, None, "not too far");
+    let jumped = one.hear(&moved((6, 1)));
+    assert_eq!(
+        (jumped.row.status, versions(&jumped), jumped.fence),
+        (MarketStatus::Suspended, (3, 2), FenceChange::Move)
+    );
+    let review = jumped.review.unwrap();
+    let told = "the price of Runner 0 moved from 3.20 to 4.80 in one message, by more than 40 %";
+    assert_eq!((review.scope, review.kind), (Scope::Market(jumped.row.id), Some(HoldKind::Review)));
+    assert_eq!((review.actor.as_str(), review.reason.as_str()), ("house", told));
+    assert!(
+        jumped.snapshot.prices.values().any(|quote| quote.price.decimal() == "4.80"),
+        "shown where it went"
+    );
+    one.known.holds.own = review.kind;
+    assert_eq!(one.hear(&moved((2, 1))).review, None, "it is held already");
+
+    // What the source suspends in between may come back at any price.
+    let mut goal = open();
+    let suspended = SourceMarket { status: SourceStatus::Suspended, ..moved((30, 1)) };
+    assert_eq!(goal.hear(&suspended).review, None);
+    assert_eq!(goal.hear(&moved((2, 1))).row.status, MarketStatus::Open);
+    // A price that goes is no price that moves.
+    let mut gone = open();
+    let mut source = three();
+    source.outcomes[0].best_back = None;
+    assert_eq!(gone.hear(&source).review, None);
+    let mut off = open();
+    off.jump = None;
+    assert_eq!(off.hear(&moved((1000, 1))).row.status, MarketStatus::Open);
 }
