@@ -89,6 +89,7 @@ async fn every_route_admits_whom_it_should() {
     POST /v1/markets/{market_id}/resume                             trader admin
     POST /v1/markets/{market_id}/close                              trader admin
     POST /v1/markets/{market_id}/settle                             trader admin
+    GET  /v1/holds                                                  trader auditor admin
     POST /v1/markets/{market_id}/outcomes/{outcome_id}/suspend      trader admin
     POST /v1/markets/{market_id}/outcomes/{outcome_id}/resume       trader admin
     POST /v1/markets/{market_id}/margin                             trader admin

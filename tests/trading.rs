@@ -273,6 +273,51 @@ async fn an_act_on_a_group_is_done_once_a_key_and_told_with_who_and_why() {
 }
 
 #[tokio::test]
+async fn what_is_held_is_listed_with_who_and_why() {
+    let desk = Desk::new().await;
+    let (market, over) = (desk.publish(&three()).await, desk.publish(&even("e", "over")).await);
+    let event = market.snapshot.event_id;
+    let own = format!("/v1/markets/{}/suspend", market.market_id);
+    let acts = [
+        outcome_path(&market, 0, "suspend"),
+        own.clone(),
+        format!("/v1/events/{event}/suspend"),
+        "/v1/sports/tennis/suspend".to_owned(),
+        "/v1/trading/suspend".to_owned(),
+        format!("/v1/markets/{}/close", over.market_id),
+    ];
+    for (minute, path) in acts.iter().enumerate() {
+        desk.server.app().clock().set(NOON.plus_millis(i64::try_from(minute).unwrap() * 60_000));
+        desk.act(path).await.expect(200);
+    }
+    let mut scopes = Vec::new();
+    let mut cursor = String::new();
+    while scopes.len() < 10 {
+        let part = desk.trader.get(&format!("/v1/holds?limit=2{cursor}")).await.expect(200);
+        scopes.extend(part["items"].as_array().unwrap().iter().map(|hold| hold["scope"].clone()));
+        let Some(next) = part["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(
+        scopes,
+        ["ALL", "SPORT", "EVENT", "MARKET", "OUTCOME"],
+        "newest first, and none of what is over"
+    );
+    for path in acts.iter().take(5).rev().filter(|path| **path != own) {
+        desk.act(&path.replace("/suspend", "/resume")).await.expect(200);
+    }
+    let left = desk.trader.get("/v1/holds").await.expect(200);
+    let wanted = json!({
+        "scope": "MARKET", "market_id": market.market_id.to_string(), "kind": "SUSPENDED",
+        "actor": desk.server.user_id("tom").to_string(), "reason": "for a test",
+        "changed_at": "2026-11-23T12:01:00.000Z",
+    });
+    assert_eq!(left, json!({"items": [wanted], "next_cursor": null}));
+    desk.player.get("/v1/holds").await.problem(403, "FORBIDDEN");
+    desk.end().await;
+}
+
+#[tokio::test]
 async fn many_markets_follow_in_batches() {
     let desk = Desk::new().await;
     let sources: Vec<SourceMarket> =

@@ -100,6 +100,7 @@ CREATE TABLE market.holds (
     CONSTRAINT holds_kind CHECK (kind IS NULL OR kind = 'SUSPENDED' OR scope = 'MARKET')
 );
 CREATE INDEX holds_of_market ON market.holds (market_id) WHERE kind IS NOT NULL;
+CREATE INDEX holds_list ON market.holds (changed_at DESC, id DESC) WHERE kind IS NOT NULL;
 CREATE INDEX holds_pending ON market.holds (id) WHERE pending;
 
 -- Every version that was ever on sale.

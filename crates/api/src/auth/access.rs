@@ -40,6 +40,7 @@ const READS_BETS: Access = Roles(&[Player, Trader, Support, Finance, Compliance,
 const MOVES_MONEY: Access = Roles(&[Finance, Admin]);
 const READS_REPORTS: Access = Roles(&[Finance, Auditor, Admin]);
 const FREEZES: Access = Roles(&[Support, Compliance, Admin]);
+const READS_HOLDS: Access = Roles(&[Trader, Auditor, Admin]);
 const RUNS_MARKETS: Access = Roles(&[Trader, Admin]);
 
 const OPENING: &[RefusalCode] = &[RefusalCode::IdempotencyMismatch];
@@ -123,6 +124,7 @@ pub const ROUTES: &[RouteRule] = &[
     writes("/v1/markets/{market_id}/resume", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
     writes("/v1/markets/{market_id}/close", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
     writes("/v1/markets/{market_id}/settle", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    lists("/v1/holds", READS_HOLDS),
     writes(
         "/v1/markets/{market_id}/outcomes/{outcome_id}/suspend",
         RUNS_MARKETS,

@@ -43,6 +43,7 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(markets::resume_market))
         .routes(routes!(markets::close_market))
         .routes(routes!(markets::settle_market))
+        .routes(routes!(trading::list_holds))
         .routes(routes!(trading::suspend_outcome))
         .routes(routes!(trading::resume_outcome))
         .routes(routes!(trading::set_margin))

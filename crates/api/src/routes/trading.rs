@@ -1,15 +1,17 @@
 //! What traders do to prices, to an outcome, and to many markets at once.
 
-use super::answer::written;
+use super::accounts::PageParams;
+use super::answer::{listed, written};
 use super::events::EventPath;
 use super::markets::MarketPath;
 use crate::auth::Caller;
-use crate::extract::{Ids, KeyedJson};
+use crate::extract::{Ids, KeyedJson, Params};
 use crate::problem::Problem;
 use crate::state::ApiState;
 use crate::wire::markets::{ActOnMarket, MarketAction};
-use crate::wire::schema;
-use crate::wire::trading::{GroupAction, ReleasePrices, SetMargin, SetPrices, Sport};
+use crate::wire::trading::{GroupAction, Hold, ReleasePrices, SetMargin, SetPrices, Sport};
+use crate::wire::{List, schema};
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
@@ -38,6 +40,19 @@ pub struct SportPath {
     /// The sport, a lower-case word.
     #[param(value_type = String, min_length = 1, max_length = 100, pattern = "^[a-z0-9-]+$", example = "tennis")]
     sport: Sport,
+}
+
+/// What is held
+///
+/// Newest first: outcomes, markets, events, sports and all, as traders or the house hold them. Those of markets that are
+/// over are left out.
+#[utoipa::path(get, path = "/v1/holds", tag = "trading", params(PageParams),
+    responses((status = 200, description = "A part of the holds.", body = List<Hold>)))]
+pub async fn list_holds(
+    State(state): State<ApiState>,
+    Params(page): Params<PageParams>,
+) -> Result<Json<List<Hold>>, Problem> {
+    listed("holds", &page.into(), |page| state.app.holds(page)).await
 }
 
 /// Suspends an outcome

@@ -1,11 +1,11 @@
 //! What traders do beyond one market, on the wire.
 
 use super::input::Reason;
-use super::names::MarginMethod;
+use super::names::{HoldKind, MarginMethod, ScopeKind};
 use super::{PriceTerms, Time, schema};
-use overround_app::GroupAction as Done;
-use overround_domain::ids::{EventId, OutcomeId};
-use overround_domain::markets::{Group, Margin, MarginBps};
+use overround_app::{GroupAction as Done, HoldView};
+use overround_domain::ids::{EventId, MarketId, OutcomeId};
+use overround_domain::markets::{Group, Margin, MarginBps, Scope};
 use overround_domain::odds::{LadderPrice, Price};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,6 +129,55 @@ fn some_outcomes<'de, D: Deserializer<'de>>(d: D) -> Result<Option<BTreeSet<Outc
         return Err(serde::de::Error::custom("at least one outcome is named, or the field left out for all"));
     }
     Ok(Some(outcomes))
+}
+
+/// What is held: an outcome, a market, or many.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Hold {
+    /// How much it covers.
+    pub scope: ScopeKind,
+    /// The market, also of an outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::MarketId>, nullable = false)]
+    pub market_id: Option<MarketId>,
+    /// The outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::OutcomeId>, nullable = false)]
+    pub outcome_id: Option<OutcomeId>,
+    /// The event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::EventId>, nullable = false)]
+    pub event_id: Option<EventId>,
+    /// The sport.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "tennis", nullable = false)]
+    pub sport: Option<String>,
+    /// What it keeps its markets at.
+    pub kind: HoldKind,
+    /// Who did it: a user, or `house`.
+    #[schema(example = "usr_1C4KqX7YvQe3Jm9TzR5bNd")]
+    pub actor: String,
+    /// Why.
+    #[schema(example = "injury on the court")]
+    pub reason: String,
+    /// When.
+    pub changed_at: Time,
+}
+
+impl From<HoldView> for Hold {
+    fn from(hold: HoldView) -> Self {
+        let scope = hold.scope.kind().into();
+        let (market_id, outcome_id, event_id, sport) = match hold.scope {
+            Scope::Outcome(market, outcome) => (Some(market), Some(outcome), None, None),
+            Scope::Market(market) => (Some(market), None, None, None),
+            Scope::Group(Group::Event(event)) => (None, None, Some(event), None),
+            Scope::Group(Group::Sport(sport)) => (None, None, None, Some(sport)),
+            Scope::Group(Group::All) => (None, None, None, None),
+        };
+        let (kind, changed_at) = (hold.kind.into(), hold.changed_at.into());
+        let (actor, reason) = (hold.actor, hold.reason);
+        Self { scope, market_id, outcome_id, event_id, sport, kind, actor, reason, changed_at }
+    }
 }
 
 /// What an act left the markets of an event, of a sport, or all at.

@@ -23,8 +23,10 @@ pub use overround_live::Freshness;
 pub use overround_store::market::MarketFilter;
 
 use overround_domain::betting::LegResult;
-use overround_domain::ids::{EventId, MarketId, OutcomeId};
-use overround_domain::markets::{Group, Line, MarketKind, MarketStatus, OutcomeStatus, Snapshot, TieRule};
+use overround_domain::ids::{EventId, HoldId, MarketId, OutcomeId};
+use overround_domain::markets::{
+    Group, HoldKind, Line, MarketKind, MarketStatus, OutcomeStatus, Scope, Snapshot, TieRule,
+};
 use overround_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -86,6 +88,23 @@ pub struct MarketAction {
     pub version: i64,
     /// Its status version.
     pub status_version: i64,
+}
+
+/// What is held, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldView {
+    /// The hold.
+    pub id: HoldId,
+    /// What it covers.
+    pub scope: Scope,
+    /// What it keeps its markets at.
+    pub kind: HoldKind,
+    /// Who did it.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub changed_at: Timestamp,
 }
 
 /// What an act left the hold of a group of markets at.

@@ -4,7 +4,7 @@
 //! before is seen, and one that comes later waits for the row. Markets that nobody can lock yet, since they are
 //! being inserted, are waited for ([`before_markets_appear`], [`while_no_market_appears`]).
 
-use crate::{Error, Tx};
+use crate::{Error, Tx, keyset};
 use chrono::{DateTime, Utc};
 use overround_domain::ids::{EventId, HoldId, MarketId, OutcomeId};
 use overround_domain::markets::{Group, HoldKind, Holds, Scope, ScopeKind};
@@ -199,6 +199,32 @@ pub async fn of_group(executor: impl PgExecutor<'_>, group: &Group) -> Result<Op
     .fetch_optional(executor)
     .await?;
     row.map(HoldRow::try_from).transpose()
+}
+
+/// The statement of [`list`]. Its parameters are the place in the list (two) and the limit. Each hold's market is looked
+/// up by itself: a join would read all markets for one page.
+pub const fn list_statement() -> &'static str {
+    "SELECT id, scope, scope_key, market_id, kind, pending, version, actor, reason, changed_at \
+     FROM market.holds h WHERE (changed_at, id) < ($1, $2) AND kind IS NOT NULL \
+       AND coalesce((SELECT m.status NOT IN ('CLOSED', 'SETTLED', 'CANCELLED') FROM market.markets m \
+                     WHERE m.id = h.market_id), true) \
+     ORDER BY changed_at DESC, id DESC LIMIT $3"
+}
+
+/// The newest holds in force that are older than `after`, at most `limit`. Those of markets that are over are left
+/// out.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn list(
+    executor: impl PgExecutor<'_>,
+    after: Option<(Timestamp, Uuid)>,
+    limit: i64,
+) -> Result<Vec<HoldRow>, Error> {
+    let (before_at, before_id) = keyset::bound(after);
+    let query = sqlx::query_as(list_statement()).bind(before_at).bind(before_id).bind(limit);
+    let rows: Vec<Read> = query.fetch_all(executor).await?;
+    rows.into_iter().map(HoldRow::try_from).collect()
 }
 
 /// The groups of markets some of which may not have followed yet.
