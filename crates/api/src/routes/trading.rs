@@ -38,7 +38,7 @@ pub struct OutcomePath {
 #[into_params(parameter_in = Path)]
 pub struct SportPath {
     /// The sport, a lower-case word.
-    #[param(value_type = String, min_length = 1, max_length = 100, pattern = "^[a-z0-9-]+$", example = "tennis")]
+    #[param(value_type = String, pattern = "^[a-z0-9-]{1,100}$", example = "tennis")]
     sport: Sport,
 }
 
