@@ -21,6 +21,8 @@ fn sample(path: &str) -> String {
         .replace("{bet_id}", &format!("bet_{digits}"))
         .replace("{posting_id}", &format!("pst_{digits}"))
         .replace("{market_id}", &format!("mkt_{digits}"))
+        .replace("{outcome_id}", &format!("out_{digits}"))
+        .replace("{sport}", "tennis")
         .replace("{event_id}", &format!("evt_{digits}"))
         .replace("{*rest}", "index.html")
 }
@@ -87,6 +89,19 @@ async fn every_route_admits_whom_it_should() {
     POST /v1/markets/{market_id}/resume                             trader admin
     POST /v1/markets/{market_id}/close                              trader admin
     POST /v1/markets/{market_id}/settle                             trader admin
+    GET  /v1/holds                                                  trader auditor admin
+    POST /v1/markets/{market_id}/outcomes/{outcome_id}/suspend      trader admin
+    POST /v1/markets/{market_id}/outcomes/{outcome_id}/resume       trader admin
+    POST /v1/markets/{market_id}/margin                             trader admin
+    POST /v1/markets/{market_id}/margin/release                     trader admin
+    POST /v1/markets/{market_id}/prices                             trader admin
+    POST /v1/markets/{market_id}/prices/release                     trader admin
+    POST /v1/events/{event_id}/suspend                              trader admin
+    POST /v1/events/{event_id}/resume                               trader admin
+    POST /v1/sports/{sport}/suspend                                 trader admin
+    POST /v1/sports/{sport}/resume                                  trader admin
+    POST /v1/trading/suspend                                        trader admin
+    POST /v1/trading/resume                                         trader admin
     GET  /v1/reports/trial-balance                                  finance auditor admin
     GET  /v1/reports/segregation                                    finance auditor admin
     GET  /health/live                                               everybody

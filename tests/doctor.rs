@@ -30,7 +30,7 @@ const CLEAN_BOOK: &str = include_str!("doctor/clean_book.sql");
 const CHECKED: [&str; 11] = ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "M1", "E1"];
 
 /// The tables that breakages touch.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "wallet.accounts",
     "wallet.ledger_entries",
     "wallet.idempotency",
@@ -39,6 +39,7 @@ const TABLES: [&str; 14] = [
     "wallet.actor_idempotency",
     "market.markets",
     "market.fences",
+    "market.holds",
     "market.price_versions",
     "market.results",
     "betting.bets",
@@ -307,11 +308,26 @@ impl House {
         assert_eq!(self.trade("resume", "r", &first, json!({})).await, 200);
         let resumed = self.publish(&match_odds("e1", "m1", &[(3, 2), (3, 1)])).await;
         assert_eq!(self.bet("10", 350, &[(&resumed, 1)]).await, 201);
+        self.holds(&open).await;
         assert_eq!(self.trade("close", "c", &second, json!({})).await, 200);
         assert_eq!(self.trade("resume", "r2", &second, json!({})).await, 409);
         self.settle("w1", &first, 0).await;
         self.settle("w2", &second, 1).await;
         assert_eq!(self.trade("settle", "w3", &second, json!({"outcomes": []})).await / 100, 4);
+    }
+
+    /// An outcome and all markets are held, and let go again but for the outcome.
+    async fn holds(&self, market: &Published) {
+        let outcome = market.snapshot.prices.keys().next().unwrap();
+        let path = format!("/v1/markets/{}/outcomes/{outcome}/suspend", market.market_id);
+        let reason = json!({"reason": "for a test"});
+        let trader = self.server.caller("trader", &[Caller::Trader]);
+        for (path, key) in
+            [(path.as_str(), "h1"), ("/v1/trading/suspend", "h2"), ("/v1/trading/resume", "h3")]
+        {
+            trader.post(path, key, &reason).await.expect(200);
+        }
+        assert_eq!(self.bet("11", 450, &[(market, 0)]).await, 422, "held by itself");
     }
 
     /// A runner that is removed, whose bet is void.
@@ -362,8 +378,11 @@ async fn what_the_application_writes_breaks_nothing() {
         "wallet.opened",
         "wallet.transferred",
     ];
-    let told =
-        told.into_iter().chain(by_hand).chain(["odds.updated", "market.settled"]).map(|name| (name, 0));
+    let told = told
+        .into_iter()
+        .chain(by_hand)
+        .chain(["odds.updated", "market.settled", "hold.changed"])
+        .map(|name| (name, 0));
     let bets = [("WON", 3), ("LOST", 3), ("VOID", 1), ("PENDING", 3)];
     assert_eq!(rows, told.chain(bets).collect());
 }

@@ -25,5 +25,6 @@ mod sim;
 mod simulate;
 mod statements;
 mod tidy;
+mod trading;
 mod up;
 mod wallets;

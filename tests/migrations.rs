@@ -3,7 +3,7 @@
 use overround_domain::ids::{AccountId, EventId, PostingId};
 use overround_domain::markets::MarketStatus;
 use overround_store::betting::bets;
-use overround_store::market::{MarketFilter, events, markets};
+use overround_store::market::{MarketFilter, events, holds, markets};
 use overround_store::wallet::entries;
 use overround_store::{Error, Role, migrate};
 use overround_testkit::TestDb;
@@ -287,10 +287,13 @@ const FILL: &str = "\
     SELECT md5('e' || n)::uuid, 'test', n::text, 'name', 'tennis', NULL, now() + n * interval '1 hour' \
     FROM generate_series(0, 399) AS n; \
     INSERT INTO market.markets \
-    SELECT gen_random_uuid(), md5('e' || n / 50)::uuid, 'test', n::text, 'TEST', 'name', 'ODDS', 1, 'PUSH', 1, 'OPEN', NULL, \
+    SELECT gen_random_uuid(), md5('e' || n / 50)::uuid, 'test', n::text, 'TEST', 'name', 'ODDS', 1, 'PUSH', 1, 'OPEN', '{}', \
         CASE WHEN n < 200 THEN 'OPEN' ELSE 'SETTLED' END, false, 0, NULL, 1, 1, now() + n * interval '1 minute' \
     FROM generate_series(0, 19999) AS n; \
-    ANALYZE wallet.ledger_entries, betting.bets, market.events, market.markets";
+    INSERT INTO market.holds \
+    SELECT gen_random_uuid(), 'MARKET', id::text, id, CASE WHEN source_key LIKE '%7' THEN 'SUSPENDED' END, false, 1, 'who', \
+        'why', created_at FROM market.markets; \
+    ANALYZE market.holds, wallet.ledger_entries, betting.bets, market.events, market.markets";
 
 /// Whether a page is read in the index's order and no further than its end; else what matches in one
 /// account, or one event, may be read and sorted.
@@ -326,6 +329,7 @@ async fn list_screens_read_their_pages_from_an_index() {
         (bets::list_statement(true), format!("{account}, 'SETTLED'"), "bets_pkey", IN_ORDER),
         (bets::list_statement(true), format!("{account}, 'PENDING'"), "bets_pkey", SORTED),
         (events::list_statement(), format!("{newest}, 51"), "events_list", IN_ORDER),
+        (holds::list_statement(), format!("{newest}, 51"), "holds_list", IN_ORDER),
         (of(false, false), format!("{newest}, 51"), "markets_list", IN_ORDER),
         (of(false, true), format!("{newest}, 51, {open}"), "markets_status_list", IN_ORDER),
         (of(true, false), format!("{newest}, 51, {event}"), "markets_event_list", IN_ORDER),

@@ -126,6 +126,10 @@ fn bodies_that_are_sent_take_no_other_fields() {
         "LegRequest",
         "ActOnMarket",
         "SettleMarket",
+        "SetMargin",
+        "SetPrices",
+        "OutcomePrice",
+        "ReleasePrices",
         "OutcomeResult",
         "Price",
     ] {

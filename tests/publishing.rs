@@ -244,7 +244,7 @@ async fn a_trader_s_suspension_outlives_the_feed_s_open() {
     let refused = house.app.resume(market, "trader", keyed("r2", 1), why()).await;
     assert!(matches!(refused, Err(Error::Conflict { code: "ILLEGAL_TRANSITION", .. })), "{refused:?}");
     let said = "SELECT count(*) FROM events.outbox WHERE payload->>'actor' = 'trader' AND payload->>'reason' = 'a test'";
-    assert_eq!(house.count(said).await, 3, "each act's event says who and why");
+    assert_eq!(house.count(said).await, 6, "each act's version and hold say who and why");
 }
 
 #[tokio::test]

@@ -87,6 +87,7 @@ async fn the_application_does_its_work() {
         "SELECT * FROM events.outbox, market.price_versions, betting.settlements, market.results, wallet.house",
         "SELECT * FROM market.fences FOR SHARE",
         "UPDATE market.fences SET status = 'SUSPENDED', status_version = 2",
+        "UPDATE market.holds SET kind = NULL, pending = false, version = 2, actor = 'a', reason = 'b', changed_at = now()",
         "SELECT * FROM meta.migrations, meta.migration_serves",
     ];
     assert_all(&app, &statements, None).await;
@@ -129,6 +130,8 @@ async fn the_application_changes_no_fact() {
         "UPDATE market.price_versions SET prices = '{}'",
         "DELETE FROM market.price_versions",
         "UPDATE market.results SET outcomes = '{}'",
+        "UPDATE market.holds SET scope = 'ALL'",
+        "DELETE FROM market.holds",
         "DELETE FROM betting.settlements",
         "UPDATE betting.settlements SET return_cents = 1",
         "UPDATE betting.bets SET stake_cents = 1",

@@ -368,6 +368,19 @@ pub const BREAKAGES: &[Breakage] = &[
          WHERE market_id = t.id('winner') AND cell = 0",
     ),
     (
+        "a market on sale that is held as one of its sport, and an outcome that is held by itself",
+        "M1",
+        2,
+        "INSERT INTO market.holds VALUES
+             (t.id('h1'), 'SPORT', (SELECT e.sport FROM market.markets m JOIN market.events e ON e.id = m.event_id
+                                    WHERE m.id = t.id('total')), NULL, 'SUSPENDED', false, 1, 'tom', 'why', t.at(9)),
+             (t.id('h2'), 'OUTCOME', t.id('over')::text, t.id('total'), 'SUSPENDED', false, 1, 'tom', 'why', t.at(9)),
+             (t.id('h3'), 'MARKET', t.id('total')::text, t.id('total'), NULL, false, 1, 'tom', 'let go', t.at(9)),
+             (t.id('h4'), 'ALL', '', NULL, 'SUSPENDED', true, 1, 'tom', 'not followed yet', t.at(9));
+         INSERT INTO events.outbox (xid8, event_id, type, aggregate_type, aggregate_id, aggregate_version, payload, created_at)
+         SELECT '1', gen_random_uuid(), 'hold.changed', 'hold', id, 1, '{}', changed_at FROM market.holds",
+    ),
+    (
         "a market that is not at its last version",
         "M1",
         1,

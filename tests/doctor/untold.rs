@@ -16,6 +16,12 @@ pub const UNTOLD: &[Breakage] = &[
         r#"UPDATE events.outbox SET payload = payload || '{"amount_cents": 1}'
          WHERE type = 'wallet.credited' AND aggregate_id = t.id('ann')"#,
     ),
+    (
+        "a hold without its event",
+        "E1",
+        1,
+        "INSERT INTO market.holds VALUES (t.id('h'), 'SPORT', 'curling', NULL, NULL, false, 1, 'tom', 'why', t.at(9))",
+    ),
     ("a debit without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.debited'"),
     ("a transfer without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.transferred'"),
     (

@@ -1,14 +1,17 @@
 //! The use cases' settings.
 
 use overround_domain::betting::Rules;
+use overround_domain::markets::{JumpLimit, Margin};
 
 /// What an operator may set of the use cases.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The betting rules' numbers.
     pub rules: Rules,
-    /// The house's margin on prices, in hundredths of a per cent (400: an overround of 104 %).
-    pub margin_bps: u32,
+    /// The house's margin, of all markets that have none of their own.
+    pub margin: Margin,
+    /// How far a price on sale may move in one message before its market is suspended for review; none: any distance.
+    pub price_jump: Option<JumpLimit>,
     /// How many lanes run beside each other, on a connection each.
     pub lanes: usize,
     /// The largest number of commands in one transaction of a lane.
@@ -23,7 +26,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             rules: Rules::default(),
-            margin_bps: 400,
+            margin: Margin::HOUSE,
+            price_jump: None,
             lanes: 3,
             batch_max: 128,
             queue_depth: 4096,

@@ -35,6 +35,8 @@ stored_enum! {
         OddsUpdated = "odds.updated",
         /// A market's result was recorded.
         MarketSettled = "market.settled",
+        /// A trader, or the house itself, took something off sale, or let it go again.
+        HoldChanged = "hold.changed",
         /// A payment through a PSP succeeded.
         PaymentsSucceeded = "payments.succeeded",
         /// A message was posted in a chat room.
@@ -57,6 +59,7 @@ impl EventType {
             Self::AccountFrozen | Self::AccountUnfrozen => "account_status",
             Self::BetPlaced | Self::BetSettled => "bet",
             Self::OddsUpdated | Self::MarketSettled => "market",
+            Self::HoldChanged => "hold",
             Self::PaymentsSucceeded => "payment",
             Self::ChatMessage => "room",
         }

@@ -179,6 +179,8 @@ typed_ids! {
     EntryId = "ent";
     /// One generation of a bet's settlement.
     SettlementId = "stl";
+    /// What keeps markets off sale.
+    HoldId = "hld";
     /// A domain event in the outbox.
     DomainEventId = "dev";
 }

@@ -29,7 +29,7 @@ pub const INVARIANTS: &[Invariant] = invariants! {
     "B3": "what a bet's account was paid so far is the return of its latest settlement generation",
     "B4": "no bet was taken at a price, version or status that was not the market's",
     "B5": "the exposure in Redis at a version is the exposure computed from the bets as of it",
-    "M1": "a market's version never goes back, and its row and fences say what its last version says",
+    "M1": "a market's version never goes back, its row and fences say what its last version says, and what is held is not on sale",
     "M2": "nothing past its stale window is sold",
     "M3": "one process at a time loads a market from its origin while its lease lasts",
     "E1": "a change has its event, and no event lacks its change",

@@ -80,7 +80,7 @@ pub enum Command {
     Up(Up),
     /// Serve the HTTP API (and run the workers, unless `workers = false`)
     Serve(Listen),
-    /// Run the workers only: settlement, renewal, partitions
+    /// Run the workers only: settlement, holds, partitions
     Work,
     /// Bring the database's schema up to date and say what was done
     Migrate,

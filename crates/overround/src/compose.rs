@@ -7,6 +7,7 @@ use crate::stores::Stores;
 use overround_api::Auth;
 use overround_app::{App, Clock, Settings};
 use overround_domain::betting::Rules;
+use overround_domain::markets::{JumpLimit, Margin, MarginBps, MarginMethod};
 use overround_live::Live;
 use overround_store::{Pool, Role, Store, server_settings};
 use std::net::SocketAddr;
@@ -45,7 +46,7 @@ impl System {
             )
         })?;
         let store = Store::new(app_pool.clone());
-        let settings = settings(config, seed);
+        let settings = settings(config, seed)?;
         let app = App::start(store, keeper_pool.clone(), live, clock, settings)
             .await
             .map_err(|error| use_case("starting the use cases", &error))?;
@@ -156,7 +157,9 @@ pub fn use_case(doing: &str, error: &overround_app::Error) -> Failure {
     )
 }
 
-fn settings(config: &Config, seed: Option<u64>) -> Settings {
+fn settings(config: &Config, seed: Option<u64>) -> Result<Settings, Failure> {
+    let bps =
+        MarginBps::new(config.margin_bps).map_err(|error| Failure::usage(error, "set margin_bps lower"))?;
     let rules = Rules {
         stake_min: overround_domain::money::Cents::new(config.stake_cents_min),
         stake_max: overround_domain::money::Cents::new(config.stake_cents_max),
@@ -165,12 +168,13 @@ fn settings(config: &Config, seed: Option<u64>) -> Settings {
         duplicate_window_ms: config.duplicate_window_ms,
         ..Rules::default()
     };
-    Settings {
+    Ok(Settings {
         rules,
-        margin_bps: config.margin_bps,
+        price_jump: JumpLimit::new(config.price_jump_pct_max),
+        margin: Margin { method: MarginMethod::Proportional, bps },
         lanes: config.lanes,
         batch_max: config.batch_max,
         queue_depth: config.queue_depth,
         seed,
-    }
+    })
 }

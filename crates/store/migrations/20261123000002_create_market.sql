@@ -16,6 +16,7 @@ CREATE TABLE market.events (
     CONSTRAINT events_source_key UNIQUE (producer, source_key)
 );
 CREATE INDEX events_list ON market.events (created_at DESC, id DESC);
+CREATE INDEX events_sport ON market.events (sport);
 
 CREATE TABLE market.markets (
     id                uuid PRIMARY KEY,
@@ -28,9 +29,10 @@ CREATE TABLE market.markets (
     number_of_winners integer NOT NULL CHECK (number_of_winners >= 0),
     tie_rule          text NOT NULL CHECK (tie_rule IN ('DEAD_HEAT', 'PUSH', 'DRAW_IS_AN_OUTCOME')),
     rules_version     meta.positive_integer NOT NULL,
-    -- What the producer says, what a trader holds it at, and what follows from both and the prices.
+    -- What the producer says, and what follows from that, the prices and the holds.
     source_status     text NOT NULL CHECK (source_status IN ('INACTIVE', 'OPEN', 'SUSPENDED', 'CLOSED')),
-    trader_status     text CHECK (trader_status IN ('SUSPENDED', 'CLOSED')),
+    -- {"<uuid>": {num, den}}: the producer's best price to back each outcome, where it has one.
+    source_prices     meta.json_object NOT NULL DEFAULT '{}',
     status            market.market_status NOT NULL,
     in_play           boolean NOT NULL,
     bet_delay_ms      meta.not_negative NOT NULL,
@@ -39,7 +41,13 @@ CREATE TABLE market.markets (
     version           meta.not_negative NOT NULL,
     status_version    meta.not_negative NOT NULL,
     created_at        timestamptz NOT NULL,
-    CONSTRAINT markets_source_key UNIQUE (producer, source_key)
+    -- The market's own margin; null where it has the house's.
+    margin_method     text CHECK (margin_method IN ('PROPORTIONAL', 'POWER')),
+    margin_bps        integer CHECK (margin_bps BETWEEN 0 AND 5000),
+    -- {"<uuid>": {num, den}}: what a trader sells outcomes at instead of the price made from the producer's.
+    manual_prices     meta.json_object NOT NULL DEFAULT '{}',
+    CONSTRAINT markets_source_key UNIQUE (producer, source_key),
+    CONSTRAINT markets_margin CHECK ((margin_method IS NULL) = (margin_bps IS NULL))
 );
 CREATE INDEX markets_list ON market.markets (created_at DESC, id DESC);
 -- A new version of a market changes its row and not its status, and so touches no index.
@@ -67,6 +75,33 @@ CREATE TABLE market.fences (
     status_version meta.positive NOT NULL,
     CONSTRAINT fences_pkey PRIMARY KEY (market_id, cell)
 ) WITH (fillfactor = 60);
+
+-- What is kept off sale whatever its producer says: one row a scope that was ever held.
+CREATE TABLE market.holds (
+    id         uuid PRIMARY KEY,
+    scope      text NOT NULL CHECK (scope IN ('OUTCOME', 'MARKET', 'EVENT', 'SPORT', 'ALL')),
+    -- The UUID of the outcome, market or event; the sport; nothing.
+    scope_key  text NOT NULL CHECK (length(scope_key) <= 100),
+    -- Of an outcome or a market: the market.
+    market_id  uuid REFERENCES market.markets (id),
+    -- What it keeps its markets at; null when it is let go.
+    kind       text CHECK (kind IN ('REVIEW', 'SUSPENDED', 'CLOSED')),
+    -- Whether there may be markets that have not followed its last change yet.
+    pending    boolean NOT NULL,
+    -- Counts its changes, and with them its events.
+    version    meta.positive NOT NULL,
+    actor      meta.name_or_key NOT NULL,
+    reason     text NOT NULL CHECK (length(reason) BETWEEN 1 AND 1000),
+    changed_at timestamptz NOT NULL,
+    CONSTRAINT holds_scope UNIQUE (scope, scope_key),
+    CONSTRAINT holds_market CHECK ((market_id IS NOT NULL) = (scope IN ('OUTCOME', 'MARKET'))),
+    -- One market follows in the transaction that changes its hold.
+    CONSTRAINT holds_follow CHECK (NOT pending OR market_id IS NULL),
+    CONSTRAINT holds_kind CHECK (kind IS NULL OR kind = 'SUSPENDED' OR scope = 'MARKET')
+);
+CREATE INDEX holds_of_market ON market.holds (market_id) WHERE kind IS NOT NULL;
+CREATE INDEX holds_list ON market.holds (changed_at DESC, id DESC) WHERE kind IS NOT NULL;
+CREATE INDEX holds_pending ON market.holds (id) WHERE pending;
 
 -- Every version that was ever on sale.
 CREATE TABLE market.price_versions (
@@ -110,8 +145,9 @@ CREATE TRIGGER results_not_truncated BEFORE TRUNCATE ON market.results
 GRANT USAGE ON SCHEMA market TO overround_app;
 GRANT SELECT, INSERT, UPDATE (name, sport, starts_at) ON market.events TO overround_app;
 GRANT SELECT, INSERT,
-    UPDATE (name, number_of_winners, source_status, trader_status, status, in_play, bet_delay_ms, cutoff_at, version, status_version)
-    ON market.markets TO overround_app;
+    UPDATE (name, number_of_winners, source_status, source_prices, status, in_play, bet_delay_ms, cutoff_at, version, status_version,
+    margin_method, margin_bps, manual_prices) ON market.markets TO overround_app;
 GRANT SELECT, INSERT, UPDATE (name, line_quarters, pair, position, status) ON market.outcomes TO overround_app;
 GRANT SELECT, INSERT, UPDATE (status, status_version) ON market.fences TO overround_app;
+GRANT SELECT, INSERT, UPDATE (kind, pending, version, actor, reason, changed_at) ON market.holds TO overround_app;
 GRANT SELECT, INSERT ON market.price_versions, market.results TO overround_app;

@@ -5,6 +5,7 @@
 //! task that renewed them by itself would keep the prices of a silent producer on sale.
 
 mod every;
+mod holder;
 mod partition_keeper;
 mod settler;
 
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 pub fn run(app: &App, stop: &CancellationToken) -> JoinSet<()> {
     let mut workers = JoinSet::new();
     workers.spawn(partition_keeper::run(app.clone(), stop.clone()));
+    workers.spawn(holder::run(app.clone(), stop.clone()));
     workers.spawn(settler::run(app.clone(), stop.clone()));
     workers
 }

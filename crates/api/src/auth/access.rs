@@ -40,6 +40,7 @@ const READS_BETS: Access = Roles(&[Player, Trader, Support, Finance, Compliance,
 const MOVES_MONEY: Access = Roles(&[Finance, Admin]);
 const READS_REPORTS: Access = Roles(&[Finance, Auditor, Admin]);
 const FREEZES: Access = Roles(&[Support, Compliance, Admin]);
+const READS_HOLDS: Access = Roles(&[Trader, Auditor, Admin]);
 const RUNS_MARKETS: Access = Roles(&[Trader, Admin]);
 
 const OPENING: &[RefusalCode] = &[RefusalCode::IdempotencyMismatch];
@@ -123,6 +124,29 @@ pub const ROUTES: &[RouteRule] = &[
     writes("/v1/markets/{market_id}/resume", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
     writes("/v1/markets/{market_id}/close", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
     writes("/v1/markets/{market_id}/settle", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    lists("/v1/holds", READS_HOLDS),
+    writes(
+        "/v1/markets/{market_id}/outcomes/{outcome_id}/suspend",
+        RUNS_MARKETS,
+        &[ILLEGAL_TRANSITION],
+        ACTING,
+    ),
+    writes(
+        "/v1/markets/{market_id}/outcomes/{outcome_id}/resume",
+        RUNS_MARKETS,
+        &[ILLEGAL_TRANSITION],
+        ACTING,
+    ),
+    writes("/v1/markets/{market_id}/margin", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    writes("/v1/markets/{market_id}/margin/release", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    writes("/v1/markets/{market_id}/prices", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    writes("/v1/markets/{market_id}/prices/release", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    writes("/v1/events/{event_id}/suspend", RUNS_MARKETS, &[], ACTING),
+    writes("/v1/events/{event_id}/resume", RUNS_MARKETS, &[], ACTING),
+    writes("/v1/sports/{sport}/suspend", RUNS_MARKETS, &[], ACTING),
+    writes("/v1/sports/{sport}/resume", RUNS_MARKETS, &[], ACTING),
+    writes("/v1/trading/suspend", RUNS_MARKETS, &[], ACTING),
+    writes("/v1/trading/resume", RUNS_MARKETS, &[], ACTING),
     reads("/v1/reports/trial-balance", READS_REPORTS),
     reads("/v1/reports/segregation", READS_REPORTS),
     reads("/health/live", Public),

@@ -35,6 +35,7 @@ const ABOUT: &str = "The backend of a sportsbook: accounts and their ledger, bet
         (name = "bets", description = "Placing bets and reading them."),
         (name = "events", description = "Sporting events."),
         (name = "markets", description = "Markets, their prices, and what traders do with them."),
+        (name = "trading", description = "What traders do to prices, to an outcome, and to many markets at once."),
         (name = "reports", description = "Sums over all accounts."),
         (name = "operations", description = "Health and metrics."),
     ),

@@ -19,7 +19,7 @@ use utoipa::IntoParams;
 pub struct EventPath {
     /// The event.
     #[param(value_type = schema::EventId)]
-    event_id: EventId,
+    pub(super) event_id: EventId,
 }
 
 /// The events

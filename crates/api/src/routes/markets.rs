@@ -24,7 +24,7 @@ use utoipa::IntoParams;
 pub struct MarketPath {
     /// The market.
     #[param(value_type = schema::MarketId)]
-    market_id: MarketId,
+    pub(super) market_id: MarketId,
 }
 
 /// Which markets.

@@ -9,6 +9,7 @@ mod health;
 mod markets;
 mod reports;
 mod statements;
+mod trading;
 mod wallets;
 
 use crate::state::ApiState;
@@ -42,6 +43,19 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(markets::resume_market))
         .routes(routes!(markets::close_market))
         .routes(routes!(markets::settle_market))
+        .routes(routes!(trading::list_holds))
+        .routes(routes!(trading::suspend_outcome))
+        .routes(routes!(trading::resume_outcome))
+        .routes(routes!(trading::set_margin))
+        .routes(routes!(trading::release_margin))
+        .routes(routes!(trading::set_prices))
+        .routes(routes!(trading::release_prices))
+        .routes(routes!(trading::suspend_event))
+        .routes(routes!(trading::resume_event))
+        .routes(routes!(trading::suspend_sport))
+        .routes(routes!(trading::resume_sport))
+        .routes(routes!(trading::suspend_all))
+        .routes(routes!(trading::resume_all))
         .routes(routes!(reports::trial_balance))
         .routes(routes!(reports::segregation))
         .routes(routes!(health::live))

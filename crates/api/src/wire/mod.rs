@@ -12,6 +12,7 @@ pub mod names;
 pub mod reports;
 pub mod schema;
 pub mod statements;
+pub mod trading;
 pub mod wallets;
 
 use overround_domain::odds::Price;

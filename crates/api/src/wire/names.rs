@@ -81,10 +81,19 @@ names! {
         Inactive = "INACTIVE", Open = "OPEN", Suspended = "SUSPENDED", Closed = "CLOSED",
         Settled = "SETTLED", Cancelled = "CANCELLED",
     }
+    /// How much a hold covers.
+    ScopeKind is markets::ScopeKind {
+        Outcome = "OUTCOME", Market = "MARKET", Event = "EVENT", Sport = "SPORT", All = "ALL",
+    }
+    /// What a hold keeps its markets at: suspended for review by the house, suspended or closed by a trader.
+    HoldKind is markets::HoldKind { Review = "REVIEW", Suspended = "SUSPENDED", Closed = "CLOSED" }
+    /// How a margin is spread over the outcomes: each probability multiplied by the same factor, or raised to the same
+    /// power, which takes more from long shots than from favourites.
+    MarginMethod is markets::MarginMethod { Proportional = "PROPORTIONAL", Power = "POWER" }
     /// How a market's outcomes stand to each other.
     MarketKind is markets::MarketKind { Odds = "ODDS", Line = "LINE" }
     /// Whether an outcome takes part.
     OutcomeStatus is markets::OutcomeStatus { Active = "ACTIVE", Removed = "REMOVED" }
     /// Why an outcome is not on offer.
-    SuspensionReason is markets::SuspensionReason { Removed = "REMOVED", Unpriced = "UNPRICED" }
+    SuspensionReason is markets::SuspensionReason { Removed = "REMOVED", Unpriced = "UNPRICED", Trader = "TRADER" }
 }

@@ -1,16 +1,16 @@
 //! Acts of people on a market: keyed by (actor, key), done once, answered the same again.
 
 use super::MarketAction;
-use super::commit::{fence_of, load, market_settled, odds_updated};
-use super::decide::Known;
+use super::commit::{hold_changed, load, market_settled};
+use super::decide::{Known, Offers, is_final};
+use super::version::{Said, Version};
 use crate::authored::{check_actor, check_reason};
 use crate::wallet::key_mismatch;
 use crate::{Answer, App, Error, Keyed};
-use overround_domain::ids::MarketId;
-use overround_domain::markets::{MarketStatus, Snapshot};
+use overround_domain::ids::{HoldId, MarketId};
+use overround_domain::markets::Snapshot;
 use overround_domain::time::Timestamp;
-use overround_live::Replaced;
-use overround_store::market::{self, MarketRow, ResultRow};
+use overround_store::market::{self, HoldChange, MarketRow, ResultRow};
 use overround_store::wallet::actor_idempotency::{self, Claimed};
 use overround_store::{Isolation, Tx, events};
 use serde::{Deserialize, Serialize};
@@ -25,12 +25,16 @@ pub(super) struct Act {
     pub keyed: Keyed,
     /// What it is called in logs, metrics and events, such as `suspend`.
     pub name: &'static str,
+    /// What more its event says of it.
+    pub what: Map<String, Value>,
     pub reason: Option<String>,
 }
 
 /// What an act changes about a market.
 pub(super) struct Change {
     pub row: MarketRow,
+    pub offers: Offers,
+    pub hold: Option<HoldChange>,
     pub result: Option<ResultRow>,
 }
 
@@ -67,7 +71,8 @@ pub(super) type Decide =
 
 impl App {
     /// Does an act once. `decide` sees the market under lock and says what changes. Every act becomes a new
-    /// version with its event; one that changes the market's status moves the fences in every cell.
+    /// version with its event; one that changes the market's status, or what is held of it, moves the fences in
+    /// every cell.
     pub(super) async fn act(&self, act: Act, decide: Arc<Decide>) -> Result<Answer<MarketAction>, Error> {
         validate(&act)?;
         // Markets are never deleted, so this need not stand in the transaction.
@@ -118,8 +123,9 @@ impl App {
         let (kept, snapshot) = match decide(&known, act, now) {
             Err(contradiction) => (Kept::Contradicted(contradiction), None),
             Ok(change) => {
-                let (row, snapshot) = self.write_change(tx, act, &known, &change, now).await?;
-                (Kept::Done(action_of(&row)), Some(Box::new(snapshot)))
+                let version = Version::after(&known, change.row.clone(), change.offers.clone(), now)?;
+                self.write_change(tx, act, &version, &change, now).await?;
+                (Kept::Done(action_of(&version.row)), Some(Box::new(version.snapshot)))
             }
         };
         let stored = serde_json::to_value(&kept).map_err(|error| {
@@ -135,57 +141,49 @@ impl App {
         &self,
         tx: &mut Tx,
         act: &Act,
-        known: &Known,
+        version: &Version,
         change: &Change,
         now: Timestamp,
-    ) -> Result<(MarketRow, Snapshot), overround_store::Error> {
-        let mut row = change.row.clone();
-        let last = known.snapshot.as_ref().ok_or_else(|| {
-            overround_store::Error::inconsistent("market.markets", "version", row.id.uuid(), "it has none")
-        })?;
-        let fence_moves = last.status != row.status;
-        row.version += 1;
-        row.status_version += i64::from(fence_moves);
-        let (version, status_version, status) = (row.version, row.status_version, row.status);
-        // Another process may have published by a clock that is ahead: an instant never goes back.
-        let as_of = now.max(last.as_of);
-        let snapshot = Snapshot { version, status_version, status, as_of, ..last.clone() };
-        market::markets::update(tx, std::slice::from_ref(&row)).await?;
-        if fence_moves {
-            market::fences::update(tx, &[(row.id, fence_of(&row))], self.cells()).await?;
-        }
-        market::price_versions::insert(tx, &row.producer, &[&snapshot]).await?;
+    ) -> Result<(), overround_store::Error> {
         let trace_id = Some(act.keyed.trace_id.clone());
-        let mut domain_events = vec![odds_updated(self.clock(), &snapshot, said_by(act), trace_id.clone())?];
+        let said = Said { fields: said_by(act), trace_id: trace_id.clone() };
+        self.write_versions(tx, std::slice::from_ref(version), &said).await?;
+        let mut domain_events = Vec::new();
+        if let Some(hold) = &change.hold {
+            let id = HoldId::from_uuid(self.clock().id());
+            let hold = market::holds::set(tx, id, hold, now).await?;
+            domain_events.push(hold_changed(self.clock(), &hold, trace_id.clone()));
+        }
         if let Some(result) = &change.result {
             market::results::insert(tx, std::slice::from_ref(result)).await?;
-            domain_events.push(market_settled(self.clock(), result, version, trace_id)?);
+            domain_events.push(market_settled(self.clock(), result, version.row.version, trace_id)?);
         }
-        events::append(tx, &domain_events).await?;
-        Ok((row, snapshot))
-    }
-
-    /// Shows an act in Redis. The act is done, so a Redis that is away fails nothing: the fences hold,
-    /// and the producer's next sign of life writes the snapshot.
-    async fn show_change(&self, snapshot: &Snapshot) {
-        match self.live().replace(snapshot).await {
-            Ok(Replaced::Applied | Replaced::Missing | Replaced::Older { .. }) => {}
-            Err(error) => {
-                tracing::warn!(error = %error, market = %snapshot.market_id, "a trader's act is not shown in Redis yet");
-            }
-        }
-        if snapshot.status == MarketStatus::Settled {
-            self.settler_wake().notify_one();
-        }
+        events::append(tx, &domain_events).await
     }
 }
 
 /// What an event says of a trader's act.
 fn said_by(act: &Act) -> Map<String, Value> {
-    let said = json!({ "act": act.name, "actor": act.actor, "reason": act.reason });
+    let mut fields = said(act.name, &act.actor, act.reason.as_deref());
+    fields.extend(act.what.clone());
+    fields
+}
+
+/// What an event says of who did what, and why.
+pub(super) fn said(act: &str, actor: &str, reason: Option<&str>) -> Map<String, Value> {
+    let said = json!({ "act": act, "actor": actor, "reason": reason });
     match said {
         Value::Object(fields) => fields,
         _ => Map::new(),
+    }
+}
+
+/// Refuses what is only done to a market that may be on sale again.
+pub(super) fn check_not_over(known: &Known) -> Result<(), Contradiction> {
+    match known.row.status {
+        status if is_final(status) => Err(Contradiction::MarketSettled),
+        status if status.is_over() => Err(Contradiction::MarketClosed),
+        _ => Ok(()),
     }
 }
 
@@ -214,9 +212,14 @@ fn answer(kept: Kept, market: MarketId) -> Result<MarketAction, Error> {
 }
 
 fn validate(act: &Act) -> Result<(), Error> {
-    check_actor(&act.actor)?;
     act.reason.as_deref().map_or(Ok(()), check_reason)?;
-    if Instant::now() >= act.keyed.deadline {
+    check_author(&act.actor, &act.keyed)
+}
+
+/// Refuses who has no name, and what is past its deadline.
+pub(super) fn check_author(actor: &str, keyed: &Keyed) -> Result<(), Error> {
+    check_actor(actor)?;
+    if Instant::now() >= keyed.deadline {
         return Err(Error::Unavailable { part: "postgres", retry_after_s: 1 });
     }
     Ok(())

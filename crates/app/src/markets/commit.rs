@@ -1,15 +1,16 @@
 //! Commit: one message of a producer, in one transaction that holds the rows of its markets.
 
 use super::Recorded;
+use super::act::said;
 use super::cache::Entry;
-use super::decide::{Decided, FenceChange, Known, decide, name_or, word_or};
+use super::decide::{Decided, FenceChange, Known, Pricing, decide, name_or, word_or};
 use crate::Clock;
 use overround_domain::betting::Fence;
 use overround_domain::events::{DomainEvent, EventType};
-use overround_domain::ids::{DomainEventId, EventId, MarketId};
-use overround_domain::markets::{MarketStatus, Snapshot, SourceEvent, SourceMarket};
+use overround_domain::ids::{DomainEventId, EventId, HoldId, MarketId};
+use overround_domain::markets::{Group, Holds, MarketStatus, Scope, Snapshot, SourceEvent, SourceMarket};
 use overround_domain::time::Timestamp;
-use overround_store::market::{self, EventRow, MarketRow, OutcomeRow, ResultRow};
+use overround_store::market::{self, EventRow, HoldChange, HoldRow, MarketRow, OutcomeRow, ResultRow};
 use overround_store::{Error, Tx, events};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -22,7 +23,7 @@ pub(super) struct Message {
     /// The markets it is about, each with what this process remembers of it.
     pub markets: Vec<(SourceMarket, Option<Arc<Entry>>)>,
     pub cells: u16,
-    pub margin_bps: u32,
+    pub pricing: Pricing,
     pub rules_version: i32,
     pub clock: Clock,
 }
@@ -43,7 +44,7 @@ pub(super) async fn commit(tx: &mut Tx, message: &Message) -> Result<Vec<Decided
             )
         })?;
         let mut new_id = || message.clock.id();
-        decided.push(decide(&known, source, message.at, message.margin_bps, &mut new_id));
+        decided.push(decide(&known, source, message.at, message.pricing, &mut new_id));
     }
     write(tx, message, &decided).await?;
     Ok(decided)
@@ -67,6 +68,7 @@ async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String,
     if wanted.is_empty() {
         return Ok(ids);
     }
+    market::holds::before_markets_appear(tx).await?;
     let keys: Vec<String> = wanted.keys().map(|key| (*key).to_owned()).collect();
     let mut rows = market::events::of_producer(&mut **tx, &message.producer, &keys).await?;
     if rows.len() < keys.len() {
@@ -79,7 +81,7 @@ async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String,
         market::events::insert_missing(tx, &missing).await?;
         rows = market::events::of_producer(&mut **tx, &message.producer, &keys).await?;
     }
-    let mut renamed = Vec::new();
+    let (mut renamed, mut moved_to) = (Vec::new(), BTreeSet::new());
     for row in rows {
         ids.insert(row.source_key.clone(), row.id);
         if let Some(event) = wanted.get(row.source_key.as_str()) {
@@ -89,13 +91,29 @@ async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String,
                 starts_at: event.starts_at,
                 ..row.clone()
             };
+            if now.sport != row.sport {
+                moved_to.insert(now.sport.clone());
+            }
             if now != row {
                 renamed.push(now);
             }
         }
     }
     market::events::update(tx, &renamed).await?;
+    hold_again(tx, message, moved_to).await?;
     Ok(ids)
+}
+
+/// Sets the holds of these sports once more, since events came to them whose markets are to follow.
+async fn hold_again(tx: &mut Tx, message: &Message, sports: BTreeSet<String>) -> Result<(), Error> {
+    for sport in sports {
+        let held = market::holds::of_group(&mut **tx, &Group::Sport(sport)).await?;
+        let Some(HoldRow { scope, kind: Some(kind), actor, reason, .. }) = held else { continue };
+        let again = HoldChange { scope, kind: Some(kind), actor, reason };
+        let hold = market::holds::set(tx, HoldId::from_uuid(message.clock.id()), &again, message.at).await?;
+        events::append(tx, &[hold_changed(&message.clock, &hold, None)]).await?;
+    }
+    Ok(())
 }
 
 fn new_event(message: &Message, event: &SourceEvent) -> EventRow {
@@ -157,7 +175,7 @@ fn new_market(message: &Message, source: &SourceMarket, event_id: EventId) -> Ma
         tie_rule: source.tie_rule,
         rules_version: message.rules_version,
         source_status: source.status,
-        trader_status: None,
+        source_prices: BTreeMap::new(),
         status: MarketStatus::Inactive,
         in_play: source.in_play,
         bet_delay_ms: source.bet_delay_ms.max(0),
@@ -165,11 +183,14 @@ fn new_market(message: &Message, source: &SourceMarket, event_id: EventId) -> Ma
         version: 0,
         status_version: 0,
         created_at: id.created_at().unwrap_or(message.at),
+        margin: None,
+        manual_prices: BTreeMap::new(),
     }
 }
 
 /// Each market with its outcomes and last version: from memory where the locked row is the one that
-/// is remembered, since whatever changes them moves the row's version, and from the rows otherwise.
+/// is remembered, since whatever changes them moves the row's version, and from the rows otherwise. Holds are
+/// read each time, after the lock.
 async fn load_known(
     tx: &mut Tx,
     message: &Message,
@@ -181,24 +202,40 @@ async fn load_known(
         .filter_map(|(source, entry)| Some((source.key.as_str(), entry.as_ref()?)))
         .collect();
     let mut known = HashMap::with_capacity(rows.len());
+    let mut holds = holds_of(tx, &rows).await?;
     let mut unknown = Vec::new();
     for row in rows {
         match remembered.get(row.source_key.as_str()) {
             Some(entry) if entry.row == row => {
                 let (outcomes, snapshot) = (entry.outcomes.clone(), Some(entry.snapshot.clone()));
-                known.insert(row.source_key.clone(), Known { row, outcomes, snapshot });
+                let holds = holds.remove(&row.id).unwrap_or_default();
+                known.insert(row.source_key.clone(), Known { row, outcomes, snapshot, holds });
             }
             _ => unknown.push(row),
         }
     }
-    for one in load(tx, unknown).await? {
+    for one in load_with(tx, unknown, holds).await? {
         known.insert(one.row.source_key.clone(), one);
     }
     Ok(known)
 }
 
-/// Markets with their outcomes and last versions, from the rows.
+/// Markets that are locked, with their outcomes, last versions and holds, from the rows.
 pub(super) async fn load(tx: &mut Tx, rows: Vec<MarketRow>) -> Result<Vec<Known>, Error> {
+    let holds = holds_of(tx, &rows).await?;
+    load_with(tx, rows, holds).await
+}
+
+async fn holds_of(tx: &mut Tx, rows: &[MarketRow]) -> Result<BTreeMap<MarketId, Holds>, Error> {
+    let ids: Vec<MarketId> = rows.iter().map(|row| row.id).collect();
+    market::holds::covering(&mut **tx, &ids).await
+}
+
+async fn load_with(
+    tx: &mut Tx,
+    rows: Vec<MarketRow>,
+    mut holds: BTreeMap<MarketId, Holds>,
+) -> Result<Vec<Known>, Error> {
     let with_version: Vec<MarketId> = rows.iter().filter(|row| row.version > 0).map(|row| row.id).collect();
     let mut snapshots = market::price_versions::current(&mut **tx, &rows).await?;
     let mut outcomes: BTreeMap<MarketId, Vec<OutcomeRow>> = BTreeMap::new();
@@ -210,6 +247,7 @@ pub(super) async fn load(tx: &mut Tx, rows: Vec<MarketRow>) -> Result<Vec<Known>
     let known = rows.into_iter().map(|row| Known {
         outcomes: outcomes.remove(&row.id).unwrap_or_default(),
         snapshot: snapshots.remove(&row.id),
+        holds: holds.remove(&row.id).unwrap_or_default(),
         row,
     });
     Ok(known.collect())
@@ -235,8 +273,14 @@ async fn write(tx: &mut Tx, message: &Message, decided: &[Decided]) -> Result<()
     let results = results_of(message, decided);
     market::results::insert(tx, &results).await?;
     let mut domain_events = Vec::with_capacity(snapshots.len() + results.len());
-    for snapshot in snapshots {
-        domain_events.push(odds_updated(&message.clock, snapshot, Map::new(), None)?);
+    for one in decided.iter().filter(|one| one.is_new) {
+        let extra = one.review.as_ref().map(|hold| said("review", &hold.actor, Some(&hold.reason)));
+        domain_events.push(odds_updated(&message.clock, &one.snapshot, extra.unwrap_or_default(), None)?);
+    }
+    for hold in decided.iter().filter_map(|one| one.review.as_ref()) {
+        let id = HoldId::from_uuid(message.clock.id());
+        let hold = market::holds::set(tx, id, hold, message.at).await?;
+        domain_events.push(hold_changed(&message.clock, &hold, None));
     }
     for result in &results {
         let version =
@@ -301,6 +345,32 @@ pub(super) fn market_settled(
         "source": result.source, "reason": result.reason,
     });
     Ok(market_event(clock, EventType::MarketSettled, result.market_id, version, payload, trace_id))
+}
+
+/// The event of a hold that was set, or let go.
+pub(super) fn hold_changed(clock: &Clock, hold: &HoldRow, trace_id: Option<String>) -> DomainEvent {
+    let (market, outcome, event, sport) = match &hold.scope {
+        Scope::Outcome(market, outcome) => (Some(market.uuid()), Some(outcome.uuid()), None, None),
+        Scope::Market(market) => (Some(market.uuid()), None, None, None),
+        Scope::Group(Group::Event(event)) => (None, None, Some(event.uuid()), None),
+        Scope::Group(Group::Sport(sport)) => (None, None, None, Some(sport)),
+        Scope::Group(Group::All) => (None, None, None, None),
+    };
+    let payload = json!({
+        "hold_id": hold.id.uuid(), "scope": hold.scope.kind(), "market_id": market, "outcome_id": outcome,
+        "event_id": event, "sport": sport, "kind": hold.kind, "actor": hold.actor, "reason": hold.reason,
+    });
+    let id = DomainEventId::from_uuid(clock.id());
+    DomainEvent {
+        id,
+        cell: None,
+        event_type: EventType::HoldChanged,
+        aggregate_id: hold.id.uuid(),
+        aggregate_version: hold.version,
+        payload,
+        trace_id,
+        created_at: id.created_at().unwrap_or(hold.changed_at),
+    }
 }
 
 fn market_event(

@@ -1,16 +1,18 @@
 //! Decide: what a market becomes by what its producer says. Pure: rows in, rows out.
 
 use super::Recorded;
+use super::review::review_of;
 use overround_domain::betting::LegResult;
 use overround_domain::ids::{MarketId, OutcomeId};
 use overround_domain::markets::{
-    MarketKind, MarketStatus, OutcomeStatus, OutcomeSuspension, PricedOutcome, Quote, Snapshot, SourceMarket,
-    SourceOutcome, SourceStatus, SuspensionReason, house_prices, results_from_winners,
+    HoldKind, Holds, JumpLimit, Margin, MarketKind, MarketStatus, OutcomeStatus, OutcomeSuspension,
+    PricedOutcome, Quote, Snapshot, SourceMarket, SourceOutcome, SourceStatus, SuspensionReason,
+    house_prices, results_from_winners,
 };
 use overround_domain::odds::Price;
 use overround_domain::time::Timestamp;
-use overround_store::market::{MarketRow, OutcomeRow};
-use std::collections::{BTreeMap, HashMap};
+use overround_store::market::{HoldChange, MarketRow, OutcomeRow};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// The longest name that is kept, in characters.
@@ -25,6 +27,8 @@ pub(super) struct Known {
     pub outcomes: Vec<OutcomeRow>,
     /// None before the first version.
     pub snapshot: Option<Snapshot>,
+    /// What keeps it off sale.
+    pub holds: Holds,
 }
 
 /// What the message changes about the market's fence.
@@ -33,6 +37,15 @@ pub(super) enum FenceChange {
     None,
     Insert,
     Move,
+}
+
+/// How the house prices what its sources say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pricing {
+    /// The margin of markets that have none of their own.
+    pub margin: Margin,
+    /// How far a price on sale may move at once.
+    pub jump: Option<JumpLimit>,
 }
 
 /// What a market becomes.
@@ -50,15 +63,26 @@ pub(super) struct Decided {
     /// Whether the snapshot is a new version.
     pub is_new: bool,
     pub result: Recorded,
+    /// The hold for review, when the message moved a price too far.
+    pub review: Option<HoldChange>,
     /// Every outcome's result, when the message settles the market.
     pub results: Option<BTreeMap<OutcomeId, LegResult>>,
 }
 
 /// What stands on the board.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Offers {
-    prices: BTreeMap<OutcomeId, Quote>,
-    suspensions: Vec<OutcomeSuspension>,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Offers {
+    pub prices: BTreeMap<OutcomeId, Quote>,
+    pub suspensions: Vec<OutcomeSuspension>,
+}
+
+impl Offers {
+    /// Whether what stands on the board can be sold: of a market whose outcomes exclude each other all must be
+    /// priced (betting rules, "Prices"), also one that is held by itself; lines are sold pair by pair.
+    fn is_sellable(&self, kind: MarketKind) -> bool {
+        let unpriced = self.suspensions.iter().any(|one| one.reason == SuspensionReason::Unpriced);
+        !self.prices.is_empty() && (kind == MarketKind::Line || !unpriced)
+    }
 }
 
 /// What `known` becomes by what its producer says at `at`. A market that is over stays as it is.
@@ -66,7 +90,7 @@ pub(super) fn decide(
     known: &Known,
     source: &SourceMarket,
     at: Timestamp,
-    margin_bps: u32,
+    pricing: Pricing,
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Decided {
     if let (true, Some(snapshot)) = (is_final(known.row.status), &known.snapshot) {
@@ -80,21 +104,27 @@ pub(super) fn decide(
     row.source_status = source.status;
     row.in_play = source.in_play;
     row.bet_delay_ms = source.bet_delay_ms.max(0);
-    let priced = offers_of(&row, source, &merged.outcomes, margin_bps);
-    let sellable = is_sellable(row.kind, &priced.prices, &priced.suspensions);
+    row.source_prices = merged.source_prices;
+    let priced = offers_of(&row, &merged.outcomes, &known.holds, pricing.margin);
     row.status = match results {
         Some(_) => MarketStatus::Settled,
-        None => effective_status(row.source_status, row.trader_status, sellable),
+        None => effective_status(row.source_status, known.holds.market(), priced.is_sellable(row.kind)),
     };
     if known.row.status != row.status && !known.row.status.can_become(row.status) {
         row.status = known.row.status;
+    }
+    let review = pricing
+        .jump
+        .and_then(|limit| review_of(known.snapshot.as_ref()?, &row, &priced, &merged.outcomes, limit));
+    if review.is_some() {
+        row.status = MarketStatus::Suspended;
     }
     // Nobody buys from a board that is closed: its last prices stand.
     let offers = match &known.snapshot {
         Some(last) if row.status.is_over() => last_offers(last, &merged.outcomes),
         _ => priced,
     };
-    let (is_new, fence_moves) = changes(known, &row, &offers, merged.runners_changed);
+    let (is_new, fence_moves) = changes(known.snapshot.as_ref(), &row, &offers, merged.runners_changed);
     row.version += i64::from(is_new);
     row.status_version += i64::from(fence_moves);
     let snapshot = match &known.snapshot {
@@ -117,8 +147,25 @@ pub(super) fn decide(
         snapshot,
         is_new,
         result,
+        review,
         results,
     }
+}
+
+/// What `known` becomes at its producer's last word when its row and its holds are these.
+pub(super) fn decide_again(
+    known: &Known,
+    mut row: MarketRow,
+    holds: &Holds,
+    house: Margin,
+) -> (MarketRow, Offers) {
+    let priced = offers_of(&row, &known.outcomes, holds, house);
+    row.status = effective_status(row.source_status, holds.market(), priced.is_sellable(row.kind));
+    let offers = match &known.snapshot {
+        Some(last) if row.status.is_over() => last_offers(last, &known.outcomes),
+        _ => priced,
+    };
+    (row, offers)
 }
 
 /// Kind, tie rule and number of winners are those that the market was first seen with: bets were taken
@@ -135,29 +182,14 @@ fn winners_of(row: &MarketRow) -> u32 {
 }
 
 /// What a market is shown as. INACTIVE and CLOSED are the producer's to say, and CLOSED a trader's too;
-/// a trader's suspension outlives the producer's OPEN; and what is not all priced is not sold.
-pub(super) fn effective_status(
-    source: SourceStatus,
-    trader: Option<MarketStatus>,
-    sellable: bool,
-) -> MarketStatus {
-    match (source, trader) {
-        (SourceStatus::Closed, _) | (_, Some(MarketStatus::Closed)) => MarketStatus::Closed,
+/// a hold outlives the producer's OPEN; and what is not all priced is not sold.
+fn effective_status(source: SourceStatus, held: Option<HoldKind>, sellable: bool) -> MarketStatus {
+    match (source, held) {
+        (SourceStatus::Closed, _) | (_, Some(HoldKind::Closed)) => MarketStatus::Closed,
         (SourceStatus::Inactive, _) => MarketStatus::Inactive,
         (SourceStatus::Open, None) if sellable => MarketStatus::Open,
         _ => MarketStatus::Suspended,
     }
-}
-
-/// Whether what stands on the board can be sold: of a market whose outcomes exclude each other all
-/// must be priced (betting rules, "Prices"); lines are sold pair by pair.
-pub(super) fn is_sellable(
-    kind: MarketKind,
-    prices: &BTreeMap<OutcomeId, Quote>,
-    suspensions: &[OutcomeSuspension],
-) -> bool {
-    let unpriced = suspensions.iter().any(|one| one.reason == SuspensionReason::Unpriced);
-    !prices.is_empty() && (kind == MarketKind::Line || !unpriced)
 }
 
 /// Whether a status is one that a market never leaves.
@@ -194,6 +226,7 @@ fn unchanged(known: &Known, snapshot: &Snapshot) -> Decided {
         snapshot: snapshot.clone(),
         is_new: false,
         result: Recorded::None,
+        review: None,
         results: None,
     }
 }
@@ -203,6 +236,8 @@ struct Merged {
     inserted: Vec<OutcomeRow>,
     updated: Vec<OutcomeRow>,
     removed: Vec<OutcomeId>,
+    /// The source's prices of those that the message lists.
+    source_prices: BTreeMap<OutcomeId, Price>,
     /// Whether an outcome came, went, or changed its line.
     runners_changed: bool,
 }
@@ -219,12 +254,14 @@ fn merge(known: &Known, source: &SourceMarket, new_id: &mut dyn FnMut() -> Uuid)
         inserted: Vec::new(),
         updated: Vec::new(),
         removed: Vec::new(),
+        source_prices: BTreeMap::new(),
         runners_changed: false,
     };
     for outcome in &source.outcomes {
         let before = by_key.remove(outcome.key.as_str());
         let id = before.as_ref().map_or_else(|| OutcomeId::from_uuid(new_id()), |row| row.id);
         let mut row = outcome_row(id, known.row.id, outcome);
+        merged.source_prices.extend(outcome.best_back.map(|price| (id, price)));
         match before {
             None => {
                 merged.runners_changed = true;
@@ -272,51 +309,62 @@ fn outcome_row(id: OutcomeId, market_id: MarketId, outcome: &SourceOutcome) -> O
     }
 }
 
-/// The house's prices over the source's. Where outcomes exclude each other and one has no price, the
-/// others' would be normalized without it: none is shown then.
-fn offers_of(market: &MarketRow, source: &SourceMarket, outcomes: &[OutcomeRow], margin_bps: u32) -> Offers {
-    let said: HashMap<&str, &SourceOutcome> =
-        source.outcomes.iter().map(|outcome| (outcome.key.as_str(), outcome)).collect();
+/// The house's prices over the source's, a trader's over both, but for the outcomes that are held. Where outcomes exclude each other
+/// and one has no price, the others' would be normalized without it: none is shown then.
+fn offers_of(market: &MarketRow, outcomes: &[OutcomeRow], holds: &Holds, house: Margin) -> Offers {
     let priced: Vec<PricedOutcome> = outcomes
         .iter()
         .map(|row| {
-            let outcome = said.get(row.source_key.as_str());
-            PricedOutcome {
-                pair: outcome.and_then(|one| one.pair),
-                active: row.status == OutcomeStatus::Active,
-                best_back: outcome.and_then(|one| one.best_back),
-            }
+            let best_back = market.source_prices.get(&row.id).copied();
+            // A line that the source leaves out keeps its pair's number, which may be another line's by now.
+            let pair = best_back.and(row.pair).and_then(|pair| u32::try_from(pair).ok());
+            PricedOutcome { pair, active: row.status == OutcomeStatus::Active, best_back }
         })
         .collect();
-    let mut prices = house_prices(market.kind, winners_of(market), &priced, margin_bps);
+    let margin = market.margin.unwrap_or(house);
+    let mut prices = house_prices(market.kind, winners_of(market), &priced, margin);
+    for (row, price) in outcomes.iter().zip(&mut prices) {
+        *price = market.manual_prices.get(&row.id).copied().or(*price);
+    }
     let incomplete = priced.iter().zip(&prices).any(|(outcome, price)| outcome.active && price.is_none());
     if incomplete && market.kind == MarketKind::Odds {
         prices.fill(None);
     }
-    board(outcomes.iter().zip(prices.into_iter().chain(std::iter::repeat(None))))
+    board(outcomes.iter().zip(prices.into_iter().chain(std::iter::repeat(None))), &holds.outcomes)
 }
 
 /// The offers of a snapshot, for the outcomes as they are now.
-fn last_offers(last: &Snapshot, outcomes: &[OutcomeRow]) -> Offers {
-    board(outcomes.iter().map(|row| (row, last.prices.get(&row.id).map(|quote| quote.price))))
+pub(super) fn last_offers(last: &Snapshot, outcomes: &[OutcomeRow]) -> Offers {
+    let prices = outcomes.iter().map(|row| (row, last.prices.get(&row.id).map(|quote| quote.price)));
+    board(prices, &held_outcomes(&last.suspensions))
 }
 
 /// Every outcome either with its price or with the reason it has none, in the order of ids.
-fn board<'a>(offered: impl Iterator<Item = (&'a OutcomeRow, Option<Price>)>) -> Offers {
+fn board<'a>(
+    offered: impl Iterator<Item = (&'a OutcomeRow, Option<Price>)>,
+    held: &BTreeSet<OutcomeId>,
+) -> Offers {
     let mut offers = Offers { prices: BTreeMap::new(), suspensions: Vec::new() };
     for (row, price) in offered {
         let reason = match (row.status, price) {
+            (OutcomeStatus::Removed, _) => SuspensionReason::Removed,
+            (OutcomeStatus::Active, _) if held.contains(&row.id) => SuspensionReason::Trader,
+            (OutcomeStatus::Active, None) => SuspensionReason::Unpriced,
             (OutcomeStatus::Active, Some(price)) => {
                 offers.prices.insert(row.id, Quote { price, line: row.line });
                 continue;
             }
-            (OutcomeStatus::Active, None) => SuspensionReason::Unpriced,
-            (OutcomeStatus::Removed, _) => SuspensionReason::Removed,
         };
         offers.suspensions.push(OutcomeSuspension { outcome_id: row.id, reason });
     }
     offers.suspensions.sort_by_key(|one| one.outcome_id);
     offers
+}
+
+/// The outcomes that are held by themselves.
+fn held_outcomes(suspensions: &[OutcomeSuspension]) -> BTreeSet<OutcomeId> {
+    let held = suspensions.iter().filter(|one| one.reason == SuspensionReason::Trader);
+    held.map(|one| one.outcome_id).collect()
 }
 
 /// The result that a producer's closing message says, by the rules that the market is sold under.
@@ -340,16 +388,22 @@ fn result_of(
     }
 }
 
-/// Whether this is a new version, and whether its fence moves.
-fn changes(known: &Known, row: &MarketRow, offers: &Offers, runners_changed: bool) -> (bool, bool) {
-    let Some(last) = &known.snapshot else { return (true, true) };
-    let fence_moves = runners_changed || row.status != last.status;
+/// Whether this is a new version after the last one, and whether its fence moves.
+pub(super) fn changes(
+    last: Option<&Snapshot>,
+    row: &MarketRow,
+    offers: &Offers,
+    runners_changed: bool,
+) -> (bool, bool) {
+    let Some(last) = last else { return (true, true) };
+    let holds_changed = held_outcomes(&last.suspensions) != held_outcomes(&offers.suspensions);
+    let fence_moves = runners_changed || holds_changed || row.status != last.status;
     let same_board = last.prices == offers.prices && last.suspensions == offers.suspensions;
     let same_play = last.in_play == row.in_play && last.bet_delay_ms == row.bet_delay_ms;
     (fence_moves || !same_board || !same_play, fence_moves)
 }
 
-fn snapshot_of(row: &MarketRow, offers: Offers, at: Timestamp) -> Snapshot {
+pub(super) fn snapshot_of(row: &MarketRow, offers: Offers, at: Timestamp) -> Snapshot {
     Snapshot {
         market_id: row.id,
         event_id: row.event_id,

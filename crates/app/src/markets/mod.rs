@@ -8,19 +8,25 @@ mod act;
 mod cache;
 mod commit;
 mod decide;
+mod hold;
+mod price;
 mod publish;
 mod read;
 mod record_result;
 mod renew;
+mod review;
 mod trade;
+mod version;
 
 pub(crate) use cache::State;
 pub use overround_live::Freshness;
 pub use overround_store::market::MarketFilter;
 
 use overround_domain::betting::LegResult;
-use overround_domain::ids::{EventId, MarketId, OutcomeId};
-use overround_domain::markets::{Line, MarketKind, MarketStatus, OutcomeStatus, Snapshot, TieRule};
+use overround_domain::ids::{EventId, HoldId, MarketId, OutcomeId};
+use overround_domain::markets::{
+    Group, HoldKind, Line, MarketKind, MarketStatus, OutcomeStatus, Scope, Snapshot, TieRule,
+};
 use overround_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -82,6 +88,36 @@ pub struct MarketAction {
     pub version: i64,
     /// Its status version.
     pub status_version: i64,
+}
+
+/// What is held, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldView {
+    /// The hold.
+    pub id: HoldId,
+    /// What it covers.
+    pub scope: Scope,
+    /// What it keeps its markets at.
+    pub kind: HoldKind,
+    /// Who did it.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub changed_at: Timestamp,
+}
+
+/// What an act left the hold of a group of markets at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupAction {
+    /// The markets that it covers.
+    pub group: Group,
+    /// Whether they are held.
+    pub held: bool,
+    /// Counts the changes of the group's hold.
+    pub version: i64,
+    /// When it was changed.
+    pub changed_at: Timestamp,
 }
 
 /// A result as a person gives it.

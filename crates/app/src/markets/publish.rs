@@ -2,7 +2,7 @@
 
 use super::cache::Entry;
 use super::commit::{Message, commit};
-use super::decide::Decided;
+use super::decide::{Decided, Pricing};
 use super::{Published, Recorded};
 use crate::{App, Error};
 use overround_domain::ids::OutcomeId;
@@ -95,7 +95,7 @@ impl App {
             at,
             markets,
             cells: self.cells(),
-            margin_bps: self.settings().margin_bps,
+            pricing: Pricing { margin: self.settings().margin, jump: self.settings().price_jump },
             rules_version: self.settings().rules.rules_version,
             clock: self.clock().clone(),
         });

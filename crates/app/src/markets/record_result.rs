@@ -1,7 +1,7 @@
 //! A person records a market's result.
 
 use super::act::{Act, Change, Contradiction};
-use super::decide::{Known, is_final};
+use super::decide::{Known, Offers, is_final, last_offers};
 use super::{MarketAction, SettleMarket};
 use crate::{Answer, App, Error, Keyed};
 use overround_domain::betting::LegResult;
@@ -9,6 +9,7 @@ use overround_domain::ids::{MarketId, OutcomeId};
 use overround_domain::markets::{MarketStatus, NON_RUNNER, OutcomeStatus};
 use overround_domain::time::Timestamp;
 use overround_store::market::{self, OutcomeRow, ResultRow};
+use serde_json::Map;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ impl App {
             validate(&outcomes, &settle.outcomes)?;
         }
         let SettleMarket { outcomes: given, reason } = settle;
-        let act = Act { market_id, actor: actor.to_owned(), keyed, name: "settle", reason };
+        let act = Act { market_id, actor: actor.to_owned(), keyed, name: "settle", what: Map::new(), reason };
         self.act(act, Arc::new(move |known, act, now| record(known, act, &given, now))).await
     }
 }
@@ -66,7 +67,11 @@ fn record(
         reason: act.reason.clone(),
         created_at: now,
     };
-    Ok(Change { row, result: Some(result) })
+    let offers = match &known.snapshot {
+        Some(last) => last_offers(last, &known.outcomes),
+        None => Offers::default(),
+    };
+    Ok(Change { row, offers, hold: None, result: Some(result) })
 }
 
 /// Checks that the request decides each outcome that takes part, and no other market's.

@@ -1,11 +1,13 @@
-//! What a trader does to a market: suspend, resume, close.
+//! What a trader does to a market or one of its outcomes: suspend, resume, close.
 
 use super::MarketAction;
-use super::act::{Act, Change, Contradiction};
-use super::decide::{Known, effective_status, is_final, is_sellable};
+use super::act::{Act, Change, Contradiction, check_not_over};
+use super::decide::{Known, decide_again, is_final};
 use crate::{Answer, App, Error, Keyed};
-use overround_domain::ids::MarketId;
-use overround_domain::markets::MarketStatus;
+use overround_domain::ids::{MarketId, OutcomeId};
+use overround_domain::markets::{HoldKind, Margin, Scope};
+use overround_store::market::{self, HoldChange};
+use serde_json::Map;
 use std::sync::Arc;
 
 impl App {
@@ -21,10 +23,10 @@ impl App {
         keyed: Keyed,
         reason: String,
     ) -> Result<Answer<MarketAction>, Error> {
-        self.trade("suspend", Some(MarketStatus::Suspended), market_id, actor, keyed, reason).await
+        self.trade("suspend", (market_id, None), Some(HoldKind::Suspended), actor, keyed, reason).await
     }
 
-    /// Ends a trader's suspension: the market is again what its producer and its prices make it.
+    /// Ends a trader's suspension: the market is again what its producer, its prices and wider holds make it.
     ///
     /// # Errors
     /// [`Error::Conflict`] `ILLEGAL_TRANSITION` when it is over, [`Error::NotFound`] when there is none.
@@ -35,7 +37,7 @@ impl App {
         keyed: Keyed,
         reason: String,
     ) -> Result<Answer<MarketAction>, Error> {
-        self.trade("resume", None, market_id, actor, keyed, reason).await
+        self.trade("resume", (market_id, None), None, actor, keyed, reason).await
     }
 
     /// Ends all betting on a market, for good.
@@ -50,36 +52,95 @@ impl App {
         keyed: Keyed,
         reason: String,
     ) -> Result<Answer<MarketAction>, Error> {
-        self.trade("close", Some(MarketStatus::Closed), market_id, actor, keyed, reason).await
+        self.trade("close", (market_id, None), Some(HoldKind::Closed), actor, keyed, reason).await
+    }
+
+    /// Takes an outcome off sale until it is resumed, whatever its producer says; the others of its market stay on
+    /// sale.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] `ILLEGAL_TRANSITION` when its market is over, [`Error::NotFound`] when the market has no
+    /// such outcome.
+    pub async fn suspend_outcome(
+        &self,
+        market_id: MarketId,
+        outcome_id: OutcomeId,
+        actor: &str,
+        keyed: Keyed,
+        reason: String,
+    ) -> Result<Answer<MarketAction>, Error> {
+        self.check_outcome(market_id, outcome_id).await?;
+        let target = (market_id, Some(outcome_id));
+        self.trade("suspend_outcome", target, Some(HoldKind::Suspended), actor, keyed, reason).await
+    }
+
+    /// Ends the suspension of an outcome; wider ones stay.
+    ///
+    /// # Errors
+    /// As [`suspend_outcome`](Self::suspend_outcome).
+    pub async fn resume_outcome(
+        &self,
+        market_id: MarketId,
+        outcome_id: OutcomeId,
+        actor: &str,
+        keyed: Keyed,
+        reason: String,
+    ) -> Result<Answer<MarketAction>, Error> {
+        self.check_outcome(market_id, outcome_id).await?;
+        let target = (market_id, Some(outcome_id));
+        self.trade("resume_outcome", target, None, actor, keyed, reason).await
+    }
+
+    /// Outcomes are never deleted, so this need not stand in the transaction.
+    async fn check_outcome(&self, market_id: MarketId, outcome_id: OutcomeId) -> Result<(), Error> {
+        let outcomes = market::outcomes::of_markets(self.store().read(), &[market_id]).await?;
+        let known = outcomes.iter().any(|row| row.id == outcome_id);
+        if known { Ok(()) } else { Err(Error::not_found("outcome", outcome_id)) }
     }
 
     async fn trade(
         &self,
         name: &'static str,
-        held_at: Option<MarketStatus>,
-        market_id: MarketId,
+        (market_id, outcome): (MarketId, Option<OutcomeId>),
+        kind: Option<HoldKind>,
         actor: &str,
         keyed: Keyed,
         reason: String,
     ) -> Result<Answer<MarketAction>, Error> {
-        let act = Act { market_id, actor: actor.to_owned(), keyed, name, reason: Some(reason) };
-        self.act(act, Arc::new(move |known, _, _| hold_at(known, held_at))).await
+        let act = Act {
+            market_id,
+            actor: actor.to_owned(),
+            keyed,
+            name,
+            what: Map::new(),
+            reason: Some(reason.clone()),
+        };
+        let scope = match outcome {
+            Some(outcome) => Scope::Outcome(market_id, outcome),
+            None => Scope::Market(market_id),
+        };
+        let hold = HoldChange { scope, kind, actor: actor.to_owned(), reason };
+        let house = self.settings().margin;
+        self.act(act, Arc::new(move |known, _, _| change_hold(known, outcome, &hold, house))).await
     }
 }
 
-/// The market held at a trader's status, or released.
-fn hold_at(known: &Known, held_at: Option<MarketStatus>) -> Result<Change, Contradiction> {
-    let mut row = known.row.clone();
-    let closes = held_at == Some(MarketStatus::Closed);
-    if is_final(row.status) {
-        return Err(Contradiction::MarketSettled);
+/// The market with its own hold, or that of an outcome, set or let go.
+fn change_hold(
+    known: &Known,
+    outcome: Option<OutcomeId>,
+    hold: &HoldChange,
+    house: Margin,
+) -> Result<Change, Contradiction> {
+    if hold.kind != Some(HoldKind::Closed) || is_final(known.row.status) {
+        check_not_over(known)?;
     }
-    if row.status.is_over() && !closes {
-        return Err(Contradiction::MarketClosed);
+    let mut holds = known.holds.clone();
+    match (outcome, hold.kind) {
+        (None, kind) => holds.own = kind,
+        (Some(outcome), Some(_)) => drop(holds.outcomes.insert(outcome)),
+        (Some(outcome), None) => drop(holds.outcomes.remove(&outcome)),
     }
-    row.trader_status = held_at;
-    let sellable =
-        known.snapshot.as_ref().is_some_and(|last| is_sellable(row.kind, &last.prices, &last.suspensions));
-    row.status = effective_status(row.source_status, row.trader_status, sellable);
-    Ok(Change { row, result: None })
+    let (row, offers) = decide_again(known, known.row.clone(), &holds, house);
+    Ok(Change { row, offers, hold: Some(hold.clone()), result: None })
 }

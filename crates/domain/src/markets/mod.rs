@@ -1,7 +1,11 @@
 //! Markets: what they are, their states, and what a source says of them.
 
 mod by_score;
+mod hold;
+mod jump;
 mod line;
+mod margin;
+mod power;
 mod pricing;
 mod results;
 mod snapshot;
@@ -9,7 +13,10 @@ mod source;
 mod status;
 
 pub use by_score::{LineBet, ThreeWaySide, line_result, three_way_result};
+pub use hold::{Group, HoldKind, Holds, Scope, ScopeKind};
+pub use jump::JumpLimit;
 pub use line::{Line, LineError};
+pub use margin::{Margin, MarginBps, MarginError, MarginMethod};
 pub use pricing::{PricedOutcome, house_prices};
 pub use results::{NON_RUNNER, ResultError, results_from_winners};
 pub use snapshot::{OutcomeSuspension, Quote, Snapshot, SuspensionReason};

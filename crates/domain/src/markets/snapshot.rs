@@ -25,6 +25,8 @@ stored_enum! {
         Removed = "REMOVED",
         /// The source gives it no price (or its pair on a line none).
         Unpriced = "UNPRICED",
+        /// A trader holds it; the market's others may be on sale.
+        Trader = "TRADER",
     }
 }
 

@@ -2,7 +2,10 @@ use crate::betting::{
     Acceptance, BetKind, BetResult, BetStatus, LegType, RefusalCode, VoidFactor, VoidPolicy,
 };
 use crate::events::EventType;
-use crate::markets::{MarketKind, MarketStatus, OutcomeStatus, SourceStatus, SuspensionReason, TieRule};
+use crate::markets::{
+    HoldKind, MarginMethod, MarketKind, MarketStatus, OutcomeStatus, ScopeKind, SourceStatus,
+    SuspensionReason, TieRule,
+};
 use crate::wallet::{AccountKind, AccountStatus, EntryType, Freeze, RefType};
 use std::collections::BTreeSet;
 
@@ -24,8 +27,8 @@ macro_rules! round_trips {
 #[test]
 fn every_word_reads_back_as_its_value() {
     round_trips! {
-        Acceptance AccountKind AccountStatus BetKind BetResult BetStatus EntryType EventType Freeze LegType
-        MarketKind MarketStatus OutcomeStatus RefType RefusalCode SourceStatus SuspensionReason TieRule VoidFactor VoidPolicy
+        Acceptance AccountKind AccountStatus BetKind BetResult BetStatus EntryType EventType Freeze HoldKind LegType
+        MarginMethod MarketKind MarketStatus OutcomeStatus RefType RefusalCode ScopeKind SourceStatus SuspensionReason TieRule VoidFactor VoidPolicy
     }
 }
 

@@ -53,3 +53,26 @@ impl Price {
         self.floor_to_ladder() == Some(self)
     }
 }
+
+/// A price that stands on the ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LadderPrice(Price);
+
+/// A price between two of the ladder, or beyond its ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{} is not on the ladder of prices, which goes from 1.01 to 1000", .0.decimal())]
+pub struct OffLadder(pub Price);
+
+impl LadderPrice {
+    /// The price itself.
+    pub const fn get(self) -> Price {
+        self.0
+    }
+}
+
+impl TryFrom<Price> for LadderPrice {
+    type Error = OffLadder;
+    fn try_from(price: Price) -> Result<Self, OffLadder> {
+        if price.is_on_ladder() { Ok(Self(price)) } else { Err(OffLadder(price)) }
+    }
+}

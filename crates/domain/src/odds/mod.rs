@@ -3,7 +3,7 @@
 mod ladder;
 mod views;
 
-pub use ladder::{ladder, ladder_floor};
+pub use ladder::{LadderPrice, OffLadder, ladder, ladder_floor};
 pub use views::{ViewError, from_american, from_decimal, from_fractional};
 
 use serde::{Deserialize, Serialize};

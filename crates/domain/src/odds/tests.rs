@@ -1,4 +1,7 @@
-use super::{Price, PriceError, from_american, from_decimal, from_fractional, ladder, ladder_floor};
+use super::{
+    LadderPrice, OffLadder, Price, PriceError, from_american, from_decimal, from_fractional, ladder,
+    ladder_floor,
+};
 use crate::test_support::{any_price, config, price};
 use proptest::prelude::*;
 
@@ -92,6 +95,17 @@ fn the_ladder_has_its_steps() {
         assert!(all.windows(3).any(|window| window == run), "{run:?}");
     }
     assert_eq!((all.first(), all.last()), (Some(&price(101, 100)), Some(&price(1000, 1))));
+}
+
+#[test]
+fn only_steps_of_the_ladder_are_ladder_prices() {
+    for step in ladder() {
+        assert_eq!(LadderPrice::try_from(step).map(LadderPrice::get), Ok(step));
+    }
+    for (num, den) in [(1009, 1000), (21, 11), (203, 100), (1001, 1), (1_000_000, 1)] {
+        let between = price(num, den);
+        assert_eq!(LadderPrice::try_from(between), Err(OffLadder(between)));
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ const RULES: &[Rule] = &[
     ("body_bytes_max", |c| (1_024..=16_777_216).contains(&c.body_bytes_max), "expected 1024 to 16777216"),
     ("request_timeout_ms", |c| (100..=120_000).contains(&c.request_timeout_ms), "expected 100 to 120000"),
     ("margin_bps", |c| c.margin_bps <= 5_000, "expected at most 5000, which is 50 %"),
+    ("price_jump_pct_max", |c| c.price_jump_pct_max <= 100_000, "expected at most 100000"),
     ("stake_cents_min", |c| c.stake_cents_min >= 1, "expected at least 1"),
     ("stake_cents_max", |c| c.stake_cents_max >= c.stake_cents_min, "expected at least stake_cents_min"),
     ("payout_cents_max", |c| c.payout_cents_max >= c.stake_cents_min, "expected at least stake_cents_min"),

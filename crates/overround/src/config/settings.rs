@@ -81,6 +81,9 @@ settings! {
     jwks_url: Option<ServerUrl> = None;
     /// The house's margin on prices, in hundredths of a per cent (400: prices add up to 104 %).
     margin_bps: u32 = 400;
+    /// By how many per cent a price on sale may move in one message, the higher of old and new over the lower; beyond that
+    /// its market is suspended until a trader resumes it. 0: any distance.
+    price_jump_pct_max: u32 = 0;
     /// The least stake, in minor units.
     stake_cents_min: i64 = 100;
     /// The largest stake, in minor units.

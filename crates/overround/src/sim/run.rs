@@ -81,6 +81,7 @@ pub fn bounded(config: &Config) -> Config {
     config.payout_cents_max = 250_000;
     config.legs_max = 4;
     config.duplicate_window_ms = 3_000;
+    config.price_jump_pct_max = 0;
     config
 }
 

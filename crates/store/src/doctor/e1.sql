@@ -46,6 +46,8 @@ WITH transfers AS MATERIALIZED (
     SELECT 'odds.updated', market_id, version::text FROM market.price_versions
     UNION ALL
     SELECT 'market.settled', market_id, generation::text FROM market.results
+    UNION ALL
+    SELECT 'hold.changed', h.id, change::text FROM market.holds h, generate_series(1, h.version) AS changes (change)
 ), told AS (
     SELECT type, aggregate_id, CASE type
         WHEN 'account.opened' THEN ''
@@ -62,11 +64,12 @@ WITH transfers AS MATERIALIZED (
         WHEN 'bet.placed' THEN ''
         WHEN 'bet.settled' THEN concat(payload ->> 'generation', ' ', payload ->> 'return_cents')
         WHEN 'odds.updated' THEN aggregate_version::text
+        WHEN 'hold.changed' THEN aggregate_version::text
         ELSE coalesce(payload ->> 'generation', '')
         END AS detail
     FROM events.outbox
     WHERE type IN ('account.opened', 'account.frozen', 'account.unfrozen', 'wallet.credited', 'wallet.debited', 'wallet.adjusted', 'wallet.reversed',
-        'wallet.opened', 'wallet.transferred', 'bet.placed', 'bet.settled', 'odds.updated', 'market.settled')
+        'wallet.opened', 'wallet.transferred', 'bet.placed', 'bet.settled', 'odds.updated', 'market.settled', 'hold.changed')
 ), pairs AS MATERIALIZED (
     SELECT type, aggregate_id, detail, sum(change) AS changes, sum(event) AS events
     FROM (

@@ -1,6 +1,7 @@
 -- Each version against the one before it in its market: numbers without a gap or repetition, and neither
 -- the instant nor the status version goes back. Each market against its last version, and its fences, one in
--- each cell, against the market.
+-- each cell, against the market. And what is held is not on sale, but for markets that are still following their
+-- hold.
 WITH versions AS MATERIALIZED (
     SELECT market_id, version, as_of, status_version, status,
            row_number() OVER (PARTITION BY market_id ORDER BY version DESC, as_of DESC) AS place,
@@ -20,7 +21,23 @@ WITH versions AS MATERIALIZED (
         WHERE m.version > 0
     ) m
     FULL JOIN market.fences f ON f.market_id = m.market_id AND f.cell = m.cell
+), held AS (
+    SELECT h.scope, h.scope_key, m.id AS market_id FROM market.holds h
+    JOIN market.markets m ON m.id = h.market_id
+    WHERE h.kind IS NOT NULL AND h.scope IN ('MARKET', 'OUTCOME')
+    UNION ALL
+    SELECT h.scope, h.scope_key, m.id FROM market.holds h
+    JOIN market.markets m ON true
+    JOIN market.events e ON e.id = m.event_id
+    WHERE h.kind IS NOT NULL AND NOT h.pending
+      AND (h.scope, h.scope_key) IN (('EVENT', m.event_id::text), ('SPORT', e.sport), ('ALL', ''))
 ), broken AS (
+    SELECT format('market %s: it is on sale, and held (%s)', m.id, concat_ws(' ', h.scope, nullif(h.scope_key, ''))) AS sample
+    FROM held h
+    JOIN market.markets m ON m.id = h.market_id
+    LEFT JOIN market.price_versions v ON v.market_id = m.id AND v.version = m.version AND h.scope = 'OUTCOME'
+    WHERE m.status = 'OPEN' AND (h.scope <> 'OUTCOME' OR v.prices ? h.scope_key)
+    UNION ALL
     SELECT CASE
         WHEN version <> version_before + 1 THEN format('market %s: version %s follows version %s', market_id, version, version_before)
         WHEN as_of < as_of_before THEN format('market %s: version %s is of %s, the one before of %s', market_id, version, as_of, as_of_before)

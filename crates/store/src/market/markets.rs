@@ -2,11 +2,15 @@
 
 use crate::{Error, Tx, keyset};
 use chrono::{DateTime, Utc};
-use overround_domain::ids::{EventId, MarketId};
-use overround_domain::markets::{MarketKind, MarketStatus, SourceStatus, TieRule};
+use overround_domain::ids::{EventId, MarketId, OutcomeId};
+use overround_domain::markets::{Group, Margin, MarginBps, MarketKind, MarketStatus, SourceStatus, TieRule};
+use overround_domain::odds::Price;
 use overround_domain::time::Timestamp;
+use serde_json::Value;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use sqlx::{FromRow, PgExecutor};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const TABLE: &str = "market.markets";
@@ -36,9 +40,9 @@ pub struct MarketRow {
     pub rules_version: i32,
     /// What the producer says.
     pub source_status: SourceStatus,
-    /// What a trader holds it at: SUSPENDED, CLOSED, or none.
-    pub trader_status: Option<MarketStatus>,
-    /// What follows from both, the prices and the result.
+    /// The producer's best price to back each outcome, where it has one.
+    pub source_prices: BTreeMap<OutcomeId, Price>,
+    /// What follows from what the producer says, the holds, the prices and the result.
     pub status: MarketStatus,
     /// Whether the event is running.
     pub in_play: bool,
@@ -52,6 +56,10 @@ pub struct MarketRow {
     pub status_version: i64,
     /// When it became known.
     pub created_at: Timestamp,
+    /// Its own margin; none where it has the house's.
+    pub margin: Option<Margin>,
+    /// What a trader sells outcomes at instead of the price made from the producer's.
+    pub manual_prices: BTreeMap<OutcomeId, Price>,
 }
 
 /// Which markets to list.
@@ -76,7 +84,7 @@ struct Read {
     tie_rule: String,
     rules_version: i32,
     source_status: String,
-    trader_status: Option<String>,
+    source_prices: Value,
     status: String,
     in_play: bool,
     bet_delay_ms: i64,
@@ -84,6 +92,9 @@ struct Read {
     version: i64,
     status_version: i64,
     created_at: DateTime<Utc>,
+    margin_method: Option<String>,
+    margin_bps: Option<i32>,
+    manual_prices: Value,
 }
 
 impl TryFrom<Read> for MarketRow {
@@ -97,10 +108,7 @@ impl TryFrom<Read> for MarketRow {
             kind: row.kind.parse().map_err(|_| bad("kind", &row.kind))?,
             tie_rule: row.tie_rule.parse().map_err(|_| bad("tie_rule", &row.tie_rule))?,
             source_status: row.source_status.parse().map_err(|_| bad("source_status", &row.source_status))?,
-            trader_status: match &row.trader_status {
-                Some(status) => Some(status.parse().map_err(|_| bad("trader_status", status))?),
-                None => None,
-            },
+            source_prices: prices_of("source_prices", row.id, row.source_prices)?,
             status: row.status.parse().map_err(|_| bad("status", &row.status))?,
             producer: row.producer,
             source_key: row.source_key,
@@ -114,8 +122,30 @@ impl TryFrom<Read> for MarketRow {
             version: row.version,
             status_version: row.status_version,
             created_at: row.created_at.into(),
+            margin: margin_of(row.id, row.margin_method.as_deref(), row.margin_bps)?,
+            manual_prices: prices_of("manual_prices", row.id, row.manual_prices)?,
         })
     }
+}
+
+fn margin_of(market: Uuid, method: Option<&str>, bps: Option<i32>) -> Result<Option<Margin>, Error> {
+    let (Some(method), Some(bps)) = (method, bps) else { return Ok(None) };
+    let bad = |column, detail: String| Error::inconsistent(TABLE, column, market, detail);
+    let method = method.parse().map_err(|_| bad("margin_method", format!("{method:?}")))?;
+    let bps = u32::try_from(bps).map_err(|error| bad("margin_bps", error.to_string()))?;
+    let bps = MarginBps::new(bps).map_err(|error| bad("margin_bps", error.to_string()))?;
+    Ok(Some(Margin { method, bps }))
+}
+
+/// Prices as they are stored: by the outcomes' UUIDs, so that SQL can join on them.
+fn stored_prices(prices: &BTreeMap<OutcomeId, Price>) -> BTreeMap<Uuid, Price> {
+    prices.iter().map(|(outcome, price)| (outcome.uuid(), *price)).collect()
+}
+
+fn prices_of(column: &'static str, market: Uuid, stored: Value) -> Result<BTreeMap<OutcomeId, Price>, Error> {
+    let prices: BTreeMap<Uuid, Price> =
+        serde_json::from_value(stored).map_err(|error| Error::inconsistent(TABLE, column, market, error))?;
+    Ok(prices.into_iter().map(|(outcome, price)| (OutcomeId::from_uuid(outcome), price)).collect())
 }
 
 fn rows_of(rows: &[PgRow]) -> Result<Vec<MarketRow>, Error> {
@@ -127,8 +157,9 @@ macro_rules! select_markets {
     ($rest:literal) => {
         concat!(
             "SELECT id, event_id, producer, source_key, market_type, name, kind, number_of_winners, tie_rule, \
-             rules_version, source_status, trader_status, status, in_play, bet_delay_ms, cutoff_at, version, \
-             status_version, created_at FROM market.markets ",
+             rules_version, source_status, source_prices, status, in_play, bet_delay_ms, cutoff_at, version, \
+             status_version, created_at, margin_method, margin_bps, \
+             manual_prices FROM market.markets ",
             $rest
         )
     };
@@ -208,6 +239,43 @@ pub async fn lock(tx: &mut Tx, id: MarketId) -> Result<Option<MarketRow>, Error>
     Ok(rows_of(&rows)?.pop())
 }
 
+/// Locks at most `limit` markets of a group that are not over for good, in the order of ids, from `after` on.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn lock_group(
+    tx: &mut Tx,
+    group: &Group,
+    after: Option<MarketId>,
+    limit: i64,
+) -> Result<Vec<MarketRow>, Error> {
+    let statement = match group {
+        Group::Event(_) => select_markets!(
+            "WHERE id > $1 AND event_id = $3 AND status NOT IN ('SETTLED', 'CANCELLED') \
+             ORDER BY id LIMIT $2 FOR NO KEY UPDATE"
+        ),
+        Group::Sport(_) => select_markets!(
+            "WHERE id > $1 AND event_id IN (SELECT e.id FROM market.events e WHERE e.sport = $3) \
+               AND status NOT IN ('SETTLED', 'CANCELLED') ORDER BY id LIMIT $2 FOR NO KEY UPDATE"
+        ),
+        Group::All => select_markets!(
+            "WHERE id > $1 AND status NOT IN ('SETTLED', 'CANCELLED') ORDER BY id LIMIT $2 FOR NO KEY UPDATE"
+        ),
+    };
+    let query = sqlx::query(statement).bind(after.map_or(Uuid::nil(), MarketId::uuid)).bind(limit);
+    let query = match group {
+        Group::Event(event) => query.bind(event.uuid()),
+        Group::Sport(sport) => query.bind(sport),
+        Group::All => query,
+    };
+    rows_of(&query.fetch_all(&mut **tx).await?)
+}
+
+fn margins_bps(markets: &[MarketRow]) -> Vec<Option<i32>> {
+    let bps = |margin: Margin| i32::try_from(margin.bps.get()).unwrap_or(i32::MAX);
+    markets.iter().map(|row| row.margin.map(bps)).collect()
+}
+
 /// Writes all of these markets that may change: type, kind, tie rule and rules version are frozen.
 /// The caller has locked them.
 ///
@@ -219,25 +287,29 @@ pub async fn update(tx: &mut Tx, markets: &[MarketRow]) -> Result<(), Error> {
     }
     sqlx::query(
         "UPDATE market.markets m SET name = c.name, number_of_winners = c.number_of_winners, \
-                source_status = c.source_status, trader_status = c.trader_status, status = c.status, \
+                source_status = c.source_status, source_prices = c.source_prices, status = c.status, \
                 in_play = c.in_play, bet_delay_ms = c.bet_delay_ms, version = c.version, \
-                status_version = c.status_version \
-         FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::boolean[], \
-                $8::bigint[], $9::bigint[], $10::bigint[]) \
-                AS c (id, name, number_of_winners, source_status, trader_status, status, in_play, bet_delay_ms, \
-                      version, status_version) \
+                status_version = c.status_version, margin_method = c.margin_method, margin_bps = c.margin_bps, \
+                manual_prices = c.manual_prices \
+         FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::jsonb[], $6::text[], $7::boolean[], \
+                $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::integer[], $13::jsonb[]) \
+                AS c (id, name, number_of_winners, source_status, source_prices, status, in_play, bet_delay_ms, \
+                      version, status_version, margin_method, margin_bps, manual_prices) \
          WHERE m.id = c.id",
     )
     .bind(markets.iter().map(|row| row.id.uuid()).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.name.as_str()).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.number_of_winners).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.source_status.as_str()).collect::<Vec<_>>())
-    .bind(markets.iter().map(|row| row.trader_status.map(MarketStatus::as_str)).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| Json(stored_prices(&row.source_prices))).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.status.as_str()).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.in_play).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.bet_delay_ms).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.version).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.status_version).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.margin.map(|margin| margin.method.as_str())).collect::<Vec<_>>())
+    .bind(margins_bps(markets))
+    .bind(markets.iter().map(|row| Json(stored_prices(&row.manual_prices))).collect::<Vec<_>>())
     .execute(&mut **tx)
     .await?;
     Ok(())

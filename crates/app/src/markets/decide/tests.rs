@@ -3,13 +3,14 @@
 use super::*;
 use overround_domain::betting::Fraction;
 use overround_domain::ids::EventId;
-use overround_domain::markets::{Line, SourceEvent, TieRule};
+use overround_domain::markets::{Line, Scope, SourceEvent, TieRule};
 
 const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 /// A market that is decided on message by message.
 struct Market {
     known: Known,
+    jump: Option<JumpLimit>,
     ids: u128,
 }
 
@@ -27,7 +28,7 @@ impl Market {
             tie_rule: TieRule::DeadHeat,
             rules_version: 1,
             source_status: SourceStatus::Inactive,
-            trader_status: None,
+            source_prices: BTreeMap::new(),
             status: MarketStatus::Inactive,
             in_play: false,
             bet_delay_ms: 0,
@@ -35,21 +36,26 @@ impl Market {
             version: 0,
             status_version: 0,
             created_at: AT,
+            margin: None,
+            manual_prices: BTreeMap::new(),
         };
-        Self { known: Known { row, outcomes: Vec::new(), snapshot: None }, ids: 100 }
+        let known = Known { row, outcomes: Vec::new(), snapshot: None, holds: Holds::default() };
+        Self { known, jump: None, ids: 100 }
     }
 
     fn hear(&mut self, source: &SourceMarket) -> Decided {
+        let pricing = Pricing { margin: Margin::HOUSE, jump: self.jump };
         let ids = &mut self.ids;
         let mut new_id = || {
             *ids += 1;
             Uuid::from_u128(*ids)
         };
-        let decided = decide(&self.known, source, AT, 400, &mut new_id);
+        let decided = decide(&self.known, source, AT, pricing, &mut new_id);
         self.known = Known {
             row: decided.row.clone(),
             outcomes: decided.outcomes.clone(),
             snapshot: Some(decided.snapshot.clone()),
+            holds: self.known.holds.clone(),
         };
         decided
     }
@@ -137,23 +143,25 @@ fn each_kind_of_change_moves_what_it_should() {
 }
 
 #[test]
-fn the_status_follows_from_source_trader_and_prices() {
+fn the_status_follows_from_source_holds_and_prices() {
+    use HoldKind as H;
     use MarketStatus as M;
     use SourceStatus as S;
     let cases = [
         (S::Open, None, true, M::Open),
         (S::Open, None, false, M::Suspended),
-        (S::Open, Some(M::Suspended), true, M::Suspended),
-        (S::Open, Some(M::Closed), true, M::Closed),
+        (S::Open, Some(H::Suspended), true, M::Suspended),
+        (S::Open, Some(H::Review), true, M::Suspended),
+        (S::Open, Some(H::Closed), true, M::Closed),
         (S::Suspended, None, true, M::Suspended),
-        (S::Suspended, Some(M::Closed), true, M::Closed),
+        (S::Suspended, Some(H::Closed), true, M::Closed),
         (S::Inactive, None, true, M::Inactive),
-        (S::Inactive, Some(M::Suspended), true, M::Inactive),
+        (S::Inactive, Some(H::Suspended), true, M::Inactive),
         (S::Closed, None, true, M::Closed),
-        (S::Closed, Some(M::Suspended), false, M::Closed),
+        (S::Closed, Some(H::Suspended), false, M::Closed),
     ];
-    for (source, trader, sellable, expected) in cases {
-        assert_eq!(effective_status(source, trader, sellable), expected, "{source:?} {trader:?} {sellable}");
+    for (source, held, sellable, expected) in cases {
+        assert_eq!(effective_status(source, held, sellable), expected, "{source:?} {held:?} {sellable}");
     }
 }
 
@@ -317,9 +325,126 @@ fn closing_with_a_winner_settles_and_nothing_comes_after() {
 fn a_trader_s_suspension_outlives_the_source_s_open_but_not_its_result() {
     let mut one = Market::new(MarketKind::Odds);
     one.hear(&three());
-    one.known.row.trader_status = Some(MarketStatus::Suspended);
+    one.known.holds.own = Some(HoldKind::Suspended);
     assert_eq!(one.hear(&three()).row.status, MarketStatus::Suspended);
+    one.known.holds = Holds { group: Some(HoldKind::Suspended), ..Holds::default() };
+    assert_eq!(one.hear(&three()).row.status, MarketStatus::Suspended, "whatever its scope");
     let mut source = three();
     closed_by(&mut source, 0);
     assert_eq!(one.hear(&source).row.status, MarketStatus::Settled);
+}
+
+#[test]
+fn an_outcome_that_is_held_leaves_the_others_on_sale_and_moves_the_fence() {
+    let mut one = Market::new(MarketKind::Odds);
+    let open = one.hear(&three());
+    let held = open.outcomes[1].id;
+    one.known.holds.outcomes.insert(held);
+    let decided = one.hear(&three());
+    assert_eq!((decided.row.status, versions(&decided)), (MarketStatus::Open, (2, 2)));
+    assert_eq!(
+        decided.snapshot.suspensions,
+        [OutcomeSuspension { outcome_id: held, reason: SuspensionReason::Trader }]
+    );
+    let others = |snapshot: &Snapshot| {
+        let prices = snapshot.prices.iter().filter(|(id, _)| **id != held);
+        prices.map(|(id, quote)| (*id, quote.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(others(&decided.snapshot), others(&open.snapshot), "at the prices of before");
+    let mut moved = three();
+    moved.outcomes[0].best_back = price(5, 2);
+    assert_eq!(versions(&one.hear(&moved)), (3, 2), "a price moves no fence");
+    moved.outcomes[1].best_back = None;
+    assert_eq!(one.hear(&moved).row.status, MarketStatus::Suspended, "it must be priced all the same");
+    one.hear(&three());
+    one.known.holds.outcomes.clear();
+    let back = one.hear(&three());
+    assert_eq!((back.snapshot.prices, back.fence), (open.snapshot.prices, FenceChange::Move));
+}
+
+#[test]
+fn a_market_all_of_whose_outcomes_are_held_is_suspended() {
+    let mut one = Market::new(MarketKind::Odds);
+    let open = one.hear(&three());
+    one.known.holds.outcomes = open.outcomes.iter().map(|row| row.id).collect();
+    assert_eq!(one.hear(&three()).row.status, MarketStatus::Suspended);
+}
+
+#[test]
+fn what_an_act_decides_is_what_the_last_message_would() {
+    let mut one = Market::new(MarketKind::Odds);
+    let open = one.hear(&three());
+    let holds = Holds { own: Some(HoldKind::Suspended), ..Holds::default() };
+    let (row, offers) = decide_again(&one.known, one.known.row.clone(), &holds, Margin::HOUSE);
+    assert_eq!((row.status, &offers.prices), (MarketStatus::Suspended, &open.snapshot.prices));
+    let (row, offers) = decide_again(&one.known, one.known.row.clone(), &Holds::default(), Margin::HOUSE);
+    assert_eq!((row.status, offers.prices), (MarketStatus::Open, open.snapshot.prices));
+}
+
+#[test]
+fn a_trader_s_price_stands_in_for_the_source_s_also_where_that_has_none() {
+    let mut one = Market::new(MarketKind::Odds);
+    let open = one.hear(&three());
+    let ids: Vec<OutcomeId> = open.outcomes.iter().map(|row| row.id).collect();
+    let shown = |decided: &Decided| -> Vec<Option<String>> {
+        ids.iter().map(|id| Some(decided.snapshot.prices.get(id)?.price.decimal())).collect()
+    };
+    let some = |prices: [&str; 3]| prices.map(|price| Some(price.to_owned())).to_vec();
+    one.known.row.manual_prices.extend(price(10, 1).map(|price| (ids[1], price)));
+    let decided = one.hear(&three());
+    assert_eq!((shown(&decided), versions(&decided)), (some(["2.88", "10.00", "2.88"]), (2, 1)));
+    let mut source = three();
+    source.outcomes[1].best_back = None;
+    assert_eq!(one.hear(&source).row.status, MarketStatus::Suspended, "the others cannot be normalized");
+    for id in [ids[0], ids[2]] {
+        one.known.row.manual_prices.extend(price(2, 1).map(|price| (id, price)));
+    }
+    let decided = one.hear(&source);
+    assert_eq!((shown(&decided), decided.row.status), (some(["2.00", "10.00", "2.00"]), MarketStatus::Open));
+}
+
+#[test]
+fn a_price_that_jumps_while_on_sale_suspends_its_market_for_review() {
+    let open = || {
+        let mut one = Market::new(MarketKind::Odds);
+        one.jump = JumpLimit::new(40);
+        one.hear(&three());
+        one
+    };
+    let moved = |back: (u32, u32)| {
+        let mut source = three();
+        source.outcomes[0].best_back = price(back.0, back.1);
+        source
+    };
+    let mut one = open();
+    assert_eq!(one.hear(&moved((7, 2))).review, None, "not too far");
+    let jumped = one.hear(&moved((6, 1)));
+    assert_eq!(
+        (jumped.row.status, versions(&jumped), jumped.fence),
+        (MarketStatus::Suspended, (3, 2), FenceChange::Move)
+    );
+    let review = jumped.review.unwrap();
+    let told = "the price of Runner 0 moved from 3.20 to 4.80 in one message, by more than 40 %";
+    assert_eq!((review.scope, review.kind), (Scope::Market(jumped.row.id), Some(HoldKind::Review)));
+    assert_eq!((review.actor.as_str(), review.reason.as_str()), ("house", told));
+    assert!(
+        jumped.snapshot.prices.values().any(|quote| quote.price.decimal() == "4.80"),
+        "shown where it went"
+    );
+    one.known.holds.own = review.kind;
+    assert_eq!(one.hear(&moved((2, 1))).review, None, "it is held already");
+
+    // What the source suspends in between may come back at any price.
+    let mut goal = open();
+    let suspended = SourceMarket { status: SourceStatus::Suspended, ..moved((30, 1)) };
+    assert_eq!(goal.hear(&suspended).review, None);
+    assert_eq!(goal.hear(&moved((2, 1))).row.status, MarketStatus::Open);
+    // A price that goes is no price that moves.
+    let mut gone = open();
+    let mut source = three();
+    source.outcomes[0].best_back = None;
+    assert_eq!(gone.hear(&source).review, None);
+    let mut off = open();
+    off.jump = None;
+    assert_eq!(off.hear(&moved((1000, 1))).row.status, MarketStatus::Open);
 }
