@@ -4,14 +4,14 @@
 //! otherwise then follow in batches, each with a version of its own. The call answers when all have. Where it does
 //! not get so far, [`App::follow_holds`] does, at whichever process comes to it first.
 
-use super::GroupAction;
 use super::act::{check_author, said};
 use super::commit::{hold_changed, load};
 use super::decide::decide_again;
 use super::version::{Said, Version};
+use super::{GroupAction, HoldView};
 use crate::authored::check_reason;
 use crate::wallet::key_mismatch;
-use crate::{Answer, App, Error, Keyed};
+use crate::{Answer, App, Error, Keyed, Listed, Page};
 use overround_domain::ids::{HoldId, MarketId};
 use overround_domain::markets::{Group, HoldKind, MarketStatus, Scope, Snapshot, SourceStatus};
 use overround_store::market::{self, HoldChange, HoldRow, MarketRow};
@@ -77,6 +77,16 @@ impl App {
             self.follow(&group, None).await?;
         }
         Ok(())
+    }
+
+    /// What is held, newest first, but for markets that are over.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn holds(&self, page: Page) -> Result<Listed<HoldView>, Error> {
+        let rows = market::holds::list(self.store().read(), page.after, i64::from(page.limit) + 1).await?;
+        let held = rows.into_iter().filter_map(hold_view).collect();
+        Ok(Listed::from_rows(held, page.limit, |hold: &HoldView| (hold.changed_at, hold.id.uuid())))
     }
 
     async fn change_group(
@@ -206,6 +216,12 @@ impl App {
         }
         Ok(Followed { shown: versions.into_iter().map(|one| one.snapshot).collect(), last })
     }
+}
+
+/// A hold in force; none where it is let go.
+fn hold_view(row: HoldRow) -> Option<HoldView> {
+    let HoldRow { id, scope, kind, actor, reason, changed_at, .. } = row;
+    Some(HoldView { id, scope, kind: kind?, actor, reason, changed_at })
 }
 
 /// Whether a market's status may change by a hold of its group that is set, or let go.

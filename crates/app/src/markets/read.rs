@@ -1,10 +1,10 @@
 //! Reading events and markets.
 
-use super::{EventInfo, HoldView, MarketBoard, MarketFilter, MarketInfo, OutcomeInfo};
+use super::{EventInfo, MarketBoard, MarketFilter, MarketInfo, OutcomeInfo};
 use crate::{App, Error, Listed, Page};
 use overround_domain::ids::{EventId, MarketId};
 use overround_live::{Freshness, Held};
-use overround_store::market::{self, EventRow, HoldRow, MarketRow, OutcomeRow};
+use overround_store::market::{self, EventRow, MarketRow, OutcomeRow};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,16 +26,6 @@ impl App {
     pub async fn event(&self, id: EventId) -> Result<EventInfo, Error> {
         let row = market::events::find(self.store().read(), id).await?;
         row.map(event_info).ok_or_else(|| Error::not_found("event", id))
-    }
-
-    /// What is held, newest first, but for markets that are over.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn holds(&self, page: Page) -> Result<Listed<HoldView>, Error> {
-        let rows = market::holds::list(self.store().read(), page.after, i64::from(page.limit) + 1).await?;
-        let held = rows.into_iter().filter_map(hold_view).collect();
-        Ok(Listed::from_rows(held, page.limit, |hold: &HoldView| (hold.changed_at, hold.id.uuid())))
     }
 
     /// The markets, newest first, with their prices.
@@ -107,12 +97,6 @@ fn board(
     let held = held.map(|held| Arc::unwrap_or_clone(held.snapshot));
     let snapshot = stored.or(held)?;
     Some(MarketBoard { market, snapshot, confirmed_at, age_ms, freshness })
-}
-
-/// A hold in force; none where it is let go.
-fn hold_view(row: HoldRow) -> Option<HoldView> {
-    let HoldRow { id, scope, kind, actor, reason, changed_at, .. } = row;
-    Some(HoldView { id, scope, kind: kind?, actor, reason, changed_at })
 }
 
 fn event_info(row: EventRow) -> EventInfo {
