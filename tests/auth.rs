@@ -102,6 +102,7 @@ async fn every_route_admits_whom_it_should() {
     POST /v1/sports/{sport}/resume                                  trader admin
     POST /v1/trading/suspend                                        trader admin
     POST /v1/trading/resume                                         trader admin
+    GET  /v1/stream                                                 every role
     GET  /v1/reports/trial-balance                                  finance auditor admin
     GET  /v1/reports/segregation                                    finance auditor admin
     GET  /health/live                                               everybody

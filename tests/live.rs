@@ -5,7 +5,7 @@ use overround_domain::markets::{Line, MarketStatus, OutcomeSuspension, Quote, Sn
 use overround_domain::odds::Price;
 use overround_domain::time::Timestamp;
 use overround_live::{
-    Error, Freshness, Held, Lifetime, Live, Now, Renewal, Renewed, Replaced, SnapshotWrite, Write,
+    Error, Freshness, Held, Lifetime, Live, Now, Renewal, Renewed, SnapshotWrite, Word, Write,
 };
 use overround_testkit::redis_url;
 use redis::aio::MultiplexedConnection;
@@ -52,6 +52,11 @@ async fn held(live: &Live, id: MarketId, now: Now) -> Option<Held> {
     live.read(&[id], now).await.unwrap().remove(&id)
 }
 
+async fn kept(live: &Live, snapshot: &Snapshot) -> Write {
+    let write = SnapshotWrite { snapshot, word: Word::Kept, lease: None };
+    live.write_one(write, Now::At(T0)).await.unwrap()
+}
+
 #[tokio::test]
 async fn what_is_written_is_what_is_read() {
     let (live, _) = redis_of_test().await;
@@ -66,8 +71,8 @@ async fn what_is_written_is_what_is_read() {
     live.write(&plain, T0, LIFETIME, Now::At(T0)).await.unwrap();
     let read = live.read(&[market(1), market(2), market(3)], Now::At(at(1))).await.unwrap();
     assert_eq!(*read[&market(1)].snapshot, written);
-    assert_eq!(read[&market(1)].confirmed_at, T0);
-    assert_eq!(read[&market(1)].age_ms, 1);
+    assert_eq!(read[&market(1)].confirmed_at, Some(T0));
+    assert_eq!(read[&market(1)].age_ms, Some(1));
     assert_eq!(*read[&market(2)].snapshot, plain);
     assert!(!read.contains_key(&market(3)), "a market that is not held is left out");
 }
@@ -117,8 +122,8 @@ async fn the_server_s_clock_counts_ages_from_the_write() {
     // The producer's host may think it is 2023: nobody compares its clock with the server's.
     live.write(&snapshot(id, 1), T0, LIFETIME, Now::Server).await.unwrap();
     let read = held(&live, id, Now::Server).await.unwrap();
-    assert_eq!((read.confirmed_at, read.freshness), (T0, Freshness::Fresh));
-    assert!(read.age_ms < LIFETIME.fresh_ms, "{}", read.age_ms);
+    assert_eq!((read.confirmed_at, read.freshness), (Some(T0), Freshness::Fresh));
+    assert!(read.age_ms < Some(LIFETIME.fresh_ms), "{:?}", read.age_ms);
     // A recording's clock and the server's are years apart: what one wrote the other does not sell.
     assert_eq!(held(&live, id, Now::At(T0)).await.unwrap().freshness, Freshness::Expired);
 }
@@ -140,7 +145,7 @@ async fn a_snapshot_is_fresh_then_stale_then_expired() {
     ];
     for (after, expected) in cases {
         let read = held(&live, id, Now::At(at(after))).await.unwrap();
-        assert_eq!((read.freshness, read.age_ms), (expected, after.max(0)), "{after} ms later");
+        assert_eq!((read.freshness, read.age_ms), (expected, Some(after.max(0))), "{after} ms later");
     }
 }
 
@@ -155,11 +160,11 @@ async fn a_renewal_starts_the_windows_again() {
     let renewed = live.renew(&renewals, at(9_000), Now::At(at(9_000))).await.unwrap();
     assert_eq!(renewed, [Renewed::Renewed, Renewed::Older, Renewed::Missing, Renewed::Missing]);
     let read = live.read(&[market(1), market(2)], Now::At(at(9_500))).await.unwrap();
-    assert_eq!((read[&market(1)].age_ms, read[&market(1)].freshness), (500, Freshness::Fresh));
-    assert_eq!((read[&market(2)].age_ms, read[&market(2)].freshness), (9_500, Freshness::Stale));
+    assert_eq!((read[&market(1)].age_ms, read[&market(1)].freshness), (Some(500), Freshness::Fresh));
+    assert_eq!((read[&market(2)].age_ms, read[&market(2)].freshness), (Some(9_500), Freshness::Stale));
     // A sign of life that comes late does not make the market older.
     live.renew(&renewals[..1], at(1_000), Now::At(at(9_500))).await.unwrap();
-    assert_eq!(held(&live, market(1), Now::At(at(9_500))).await.unwrap().confirmed_at, at(9_000));
+    assert_eq!(held(&live, market(1), Now::At(at(9_500))).await.unwrap().confirmed_at, Some(at(9_000)));
 }
 
 #[tokio::test]
@@ -168,14 +173,14 @@ async fn a_trader_s_version_keeps_the_age() {
     let id = market(1);
     live.write(&snapshot(id, 5), T0, LIFETIME, Now::At(T0)).await.unwrap();
     let suspended = Snapshot { status: MarketStatus::Suspended, ..snapshot(id, 6) };
-    assert_eq!(live.replace(&suspended).await.unwrap(), Replaced::Applied);
+    assert_eq!(kept(&live, &suspended).await, Write::Applied);
     let read = held(&live, id, Now::At(at(9_000))).await.unwrap();
     assert_eq!(
         (read.snapshot, read.age_ms, read.freshness),
-        (suspended.clone().into(), 9_000, Freshness::Stale)
+        (suspended.clone().into(), Some(9_000), Freshness::Stale)
     );
-    assert_eq!(live.replace(&suspended).await.unwrap(), Replaced::Older { held_version: 6 });
-    assert_eq!(live.replace(&snapshot(market(2), 3)).await.unwrap(), Replaced::Missing);
+    assert_eq!(kept(&live, &suspended).await, Write::Older { held_version: 6 });
+    assert_eq!(kept(&live, &snapshot(market(2), 3)).await, Write::Missing);
     assert_eq!(held(&live, market(2), Now::At(T0)).await, None, "nothing is sold that nobody confirmed");
     let older = live.write(&snapshot(market(2), 2), T0, LIFETIME, Now::At(T0)).await.unwrap();
     assert_eq!(older, Write::Older { held_version: 3 });
@@ -291,7 +296,8 @@ async fn what_is_not_valid_changes_nothing() {
 async fn many_markets_go_at_once() {
     let (live, mut raw) = redis_of_test().await;
     let snapshots: Vec<Snapshot> = (1..=300).map(|n| snapshot(market(n), 1)).collect();
-    let write = |snapshot| SnapshotWrite { snapshot, confirmed_at: T0, lifetime: LIFETIME };
+    let word = Word::Confirmed { at: T0, ago_ms: 0, lifetime: LIFETIME };
+    let write = |snapshot| SnapshotWrite { snapshot, word, lease: None };
     let writes: Vec<SnapshotWrite<'_>> = snapshots.iter().map(write).collect();
     let written = live.write_all(&writes, Now::At(T0)).await.unwrap();
     assert!(written.iter().all(|one| *one == Write::Applied));

@@ -17,6 +17,7 @@ mod serve;
 mod settings;
 mod state;
 mod wire;
+mod ws;
 
 pub use auth::{
     Access, Auth, AuthError, Keys, LocalIssuer, ROUTES, Role, RouteRule, UnknownRole, user_id_of,

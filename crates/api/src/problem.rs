@@ -55,6 +55,8 @@ codes! {
     VERSION_NOT_REACHED 409 "The market has not reached min_version.";
     BODY_TOO_LARGE 413 "The body is larger than the server takes.";
     UNSUPPORTED_MEDIA_TYPE 415 "The body's Content-Type is not application/json.";
+    UPGRADE_REQUIRED 426 "The route is a WebSocket, and the request does not ask for one.";
+    TOO_MANY_CONNECTIONS 429 "The user has as many streams open as they may.";
     INTERNAL 500 "A defect; the operator finds it by the trace_id.";
     UNAVAILABLE 503 "A datastore is away, a lane is full or the time ran out; send the same request again.";
 }
@@ -118,6 +120,12 @@ impl Problem {
             header: header(RETRY_AFTER, &retry_after_s.to_string()),
             ..Self::new(UNAVAILABLE, detail)
         }
+    }
+
+    /// The user has `most` streams open, and may have no more.
+    pub fn too_many_connections(most: usize) -> Self {
+        let detail = format!("a user has at most {most} streams at a time: close one");
+        Self { header: header(RETRY_AFTER, "1"), ..Self::new(TOO_MANY_CONNECTIONS, detail) }
     }
 
     /// The request took longer than it may. It may have been executed: the key tells.

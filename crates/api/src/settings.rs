@@ -39,6 +39,10 @@ pub struct ApiSettings {
     /// How long a request may take, in milliseconds; then it is answered with 503 (or 408 while its
     /// body was still arriving), and a command that still waits in a lane is not executed.
     pub request_timeout_ms: u64,
+    /// How many streams a user may have open in one process.
+    pub stream_connections_per_user_max: usize,
+    /// How many channels a stream may follow.
+    pub stream_subscriptions_max: usize,
 }
 
 impl Default for ApiSettings {
@@ -48,6 +52,8 @@ impl Default for ApiSettings {
             audience: "overround".to_owned(),
             body_bytes_max: 64 * 1024,
             request_timeout_ms: 5000,
+            stream_connections_per_user_max: 20,
+            stream_subscriptions_max: 500,
         }
     }
 }

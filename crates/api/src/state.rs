@@ -1,9 +1,11 @@
 //! What every handler has at hand.
 
 use crate::ApiSettings;
+use crate::ws::Connections;
 use metrics_exporter_prometheus::PrometheusHandle;
 use overround_app::App;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// The router's state.
 #[derive(Clone)]
@@ -14,4 +16,8 @@ pub struct ApiState {
     pub settings: Arc<ApiSettings>,
     /// The process's metrics.
     pub metrics: PrometheusHandle,
+    /// The open streams.
+    pub connections: Connections,
+    /// The server is asked to end.
+    pub stop: CancellationToken,
 }

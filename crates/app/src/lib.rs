@@ -13,17 +13,20 @@ mod page;
 mod settings;
 mod settlement;
 mod state;
+mod stream;
 mod wallet;
 
 pub use betting::{BetReceipt, BetView, LegReceipt};
 pub use clock::Clock;
 pub use error::{Error, KeptRefusal};
 pub use markets::*;
+pub use overround_live::Position;
 pub use overround_store::wallet::reports::KindBalance;
 pub use page::{Answer, Keyed, Listed, Page};
 pub use settings::Settings;
 pub use settlement::Paid;
 pub use state::App;
+pub use stream::{Delivery, Frame, FrameKind, Reader, Subscribed};
 pub use wallet::{
     AccountView, AsOf, BalanceView, EntryView, FreezeView, Movement, PostingView, Report, StatementView,
     WHOLE_STATEMENT_MAX, WalletView,

@@ -1,6 +1,7 @@
 //! The one handle on all use cases.
 
 use crate::lanes::Lanes;
+use crate::stream::Stream;
 use crate::wallet::Directory;
 use crate::{Clock, Error, Settings, markets};
 use overround_live::Live;
@@ -26,6 +27,7 @@ struct Inner {
     lanes: Lanes,
     directory: Directory,
     markets: markets::State,
+    stream: Stream,
     settler: Notify,
 }
 
@@ -47,6 +49,7 @@ impl App {
         let inner = Inner {
             directory: Directory::default(),
             markets: markets::State::new(settings.seed),
+            stream: Stream::start(&live, &clock),
             settler: Notify::new(),
             store,
             keeper,
@@ -61,6 +64,7 @@ impl App {
 
     /// Takes no more money commands, finishes those that were taken, and returns.
     pub async fn shutdown(&self) {
+        self.inner.stream.stop().await;
         self.inner.lanes.drain().await;
     }
 
@@ -106,6 +110,10 @@ impl App {
 
     pub(crate) fn cells(&self) -> u16 {
         self.inner.cells
+    }
+
+    pub(crate) fn stream(&self) -> &Stream {
+        &self.inner.stream
     }
 
     pub(crate) fn lanes(&self) -> &Lanes {

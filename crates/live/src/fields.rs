@@ -1,6 +1,6 @@
 //! A snapshot as the fields of a Redis hash, and back.
 
-use crate::{Error, Freshness, Held, Lifetime};
+use crate::{Error, Held, Lifetime};
 use overround_domain::ids::MarketId;
 use overround_domain::markets::Snapshot;
 use overround_domain::time::Timestamp;
@@ -9,18 +9,11 @@ use serde::de::DeserializeOwned;
 use std::fmt::Display;
 use std::sync::Arc;
 
-/// The fields that the write script is given as such, in the order in which they are read.
-const VERSION: &str = "version";
-const CONFIRMED_AT: &str = "confirmedAt";
-const AGES_FROM: &str = "agesFrom";
+/// The fields that say how old a snapshot is and how long it may be sold.
+pub(crate) const AGES: [&str; 4] = ["confirmedAt", "agesFrom", "freshMs", "staleMs"];
 
-/// The fields of the hash, in the order in which their values are taken.
-pub(crate) const NAMES: [&str; 14] = [
-    VERSION,
-    CONFIRMED_AT,
-    AGES_FROM,
-    "freshMs",
-    "staleMs",
+/// The fields that say what a version is; the version itself stands apart.
+pub(crate) const BODY: [&str; 9] = [
     "statusVersion",
     "eventId",
     "status",
@@ -32,67 +25,79 @@ pub(crate) const NAMES: [&str; 14] = [
     "suspensions",
 ];
 
-/// How many of them, the first ones, say which version it is and how old.
-pub(crate) const HEAD: usize = 5;
-
 /// The key of a market's snapshot. The braces are Redis's hash tag.
 pub(crate) fn key_of(market: MarketId) -> String {
     format!("markets:{{{market}}}")
 }
 
-/// The key of its floor, in the same slot.
-pub(crate) fn floor_key_of(market: MarketId) -> String {
-    format!("markets:{{{market}}}:floor")
+/// The key of its clock, in the same slot as all of a market's.
+pub(crate) fn clock_key_of(market: MarketId) -> String {
+    format!("markets:{{{market}}}:clock")
 }
 
-/// What a snapshot says, as names and values: all fields but its version and those of its two clocks.
-pub(crate) fn pairs_of(snapshot: &Snapshot) -> Result<[(&'static str, String); 9], Error> {
+/// The key of its last versions.
+pub(crate) fn stream_key_of(market: MarketId) -> String {
+    format!("markets:{{{market}}}:stream")
+}
+
+/// The key of the lease of whoever loads it.
+pub(crate) fn lease_key_of(market: MarketId) -> String {
+    format!("markets:{{{market}}}:lease")
+}
+
+/// The market whose snapshot stands under a key, which is also the name of its channel.
+pub(crate) fn market_of(key: &str) -> Option<MarketId> {
+    key.strip_prefix("markets:{")?.strip_suffix('}')?.parse().ok()
+}
+
+/// What a snapshot says: the values of [`BODY`].
+pub(crate) fn body_of(snapshot: &Snapshot) -> Result<[String; BODY.len()], Error> {
     let key = key_of(snapshot.market_id);
     Ok([
-        ("statusVersion", snapshot.status_version.to_string()),
-        ("eventId", snapshot.event_id.to_string()),
-        ("status", word(&key, "status", &snapshot.status)?),
-        ("inPlay", if snapshot.in_play { "1" } else { "0" }.to_owned()),
-        ("betDelayMs", snapshot.bet_delay_ms.to_string()),
-        ("cutoffAt", snapshot.cutoff_at.map(|at| at.millis().to_string()).unwrap_or_default()),
-        ("asOf", snapshot.as_of.millis().to_string()),
-        ("prices", json(&key, "prices", &snapshot.prices)?),
-        ("suspensions", json(&key, "suspensions", &snapshot.suspensions)?),
+        snapshot.status_version.to_string(),
+        snapshot.event_id.to_string(),
+        word(&key, "status", &snapshot.status)?,
+        if snapshot.in_play { "1" } else { "0" }.to_owned(),
+        snapshot.bet_delay_ms.to_string(),
+        snapshot.cutoff_at.map(|at| at.millis().to_string()).unwrap_or_default(),
+        snapshot.as_of.millis().to_string(),
+        json(&key, "prices", &snapshot.prices)?,
+        json(&key, "suspensions", &snapshot.suspensions)?,
     ])
 }
 
-/// The version that the first values of [`NAMES`] say; none where there is no value at all, which is a
-/// market that the cache does not hold.
-pub(crate) fn version_held(market_id: MarketId, values: &[Option<String>]) -> Result<Option<i64>, Error> {
-    if values.iter().all(Option::is_none) {
-        return Ok(None);
-    }
-    Row { key: key_of(market_id), values }.number(VERSION).map(Some)
+/// A version as text: a whole number from 1 on.
+pub(crate) fn version_of(market_id: MarketId, text: &str) -> Result<i64, Error> {
+    text.parse().map_err(|error| unreadable(&key_of(market_id), "version", error))
 }
 
-/// A snapshot with its age at `now`, by the first values of [`NAMES`].
+/// A snapshot with its age at `now`, by the values of [`AGES`]. One that nobody's word stands behind has no age.
 pub(crate) fn held_of(
     snapshot: Arc<Snapshot>,
     values: &[Option<String>],
     now: Timestamp,
 ) -> Result<Held, Error> {
-    let row = Row { key: key_of(snapshot.market_id), values };
+    let row = Row { key: key_of(snapshot.market_id), names: &AGES, values };
+    if row.text("agesFrom")?.is_empty() {
+        return Ok(Held::unconfirmed(snapshot));
+    }
     let lifetime = Lifetime { fresh_ms: row.number("freshMs")?, stale_ms: row.number("staleMs")? };
-    let age_ms = now.millis().saturating_sub(row.number(AGES_FROM)?);
-    let confirmed_at = row.instant(CONFIRMED_AT)?;
-    let freshness = lifetime.freshness(age_ms);
-    let sellable_ms = if freshness == Freshness::Expired { 0 } else { lifetime.end_ms() - age_ms };
-    Ok(Held { snapshot, confirmed_at, age_ms: age_ms.max(0), freshness, sellable_ms })
+    let age_ms = now.millis().saturating_sub(row.number("agesFrom")?);
+    Ok(Held::confirmed(snapshot, row.instant("confirmedAt")?, age_ms, lifetime))
 }
 
-/// The snapshot that the values of [`NAMES`] say.
-pub(crate) fn snapshot_of(market_id: MarketId, values: &[Option<String>]) -> Result<Snapshot, Error> {
-    let row = Row { key: key_of(market_id), values };
+/// The snapshot at `version` that the values of [`BODY`] say.
+pub(crate) fn snapshot_of(
+    market_id: MarketId,
+    version: i64,
+    values: &[Option<String>],
+) -> Result<Snapshot, Error> {
+    let row = Row { key: key_of(market_id), names: &BODY, values };
     let cutoff = row.text("cutoffAt")?;
     Ok(Snapshot {
         market_id,
         event_id: row.text("eventId")?.parse().map_err(|error| row.unreadable("eventId", error))?,
-        version: row.number(VERSION)?,
+        version,
         status_version: row.number("statusVersion")?,
         status: row.word("status")?,
         in_play: row.flag("inPlay")?,
@@ -102,6 +107,16 @@ pub(crate) fn snapshot_of(market_id: MarketId, values: &[Option<String>]) -> Res
         prices: row.json("prices")?,
         suspensions: row.json("suspensions")?,
     })
+}
+
+/// The snapshot at `version` that a line of each value of [`BODY`] says.
+pub(crate) fn snapshot_of_lines(market_id: MarketId, version: i64, lines: &str) -> Result<Snapshot, Error> {
+    let values: Vec<Option<String>> = lines.split('\n').map(|value| Some(value.to_owned())).collect();
+    snapshot_of(market_id, version, &values)
+}
+
+fn unreadable(key: &str, field: &'static str, detail: impl Display) -> Error {
+    Error::Unreadable { key: key.to_owned(), field, detail: detail.to_string() }
 }
 
 /// A value as JSON text.
@@ -121,16 +136,17 @@ fn word<T: Serialize>(key: &str, field: &'static str, value: &T) -> Result<Strin
 /// The values of one hash, read by name.
 struct Row<'a> {
     key: String,
+    names: &'a [&'static str],
     values: &'a [Option<String>],
 }
 
 impl Row<'_> {
     fn unreadable(&self, field: &'static str, detail: impl Display) -> Error {
-        Error::Unreadable { key: self.key.clone(), field, detail: detail.to_string() }
+        unreadable(&self.key, field, detail)
     }
 
     fn text(&self, field: &'static str) -> Result<&str, Error> {
-        let value = NAMES.iter().position(|name| *name == field).and_then(|at| self.values.get(at));
+        let value = self.names.iter().position(|name| *name == field).and_then(|at| self.values.get(at));
         value.and_then(Option::as_deref).ok_or_else(|| self.unreadable(field, "it is missing"))
     }
 

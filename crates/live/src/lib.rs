@@ -1,15 +1,25 @@
 //! Redis, the hot copy: market snapshots with two clocks and a window in which they may be sold.
 //!
-//! Everything here can be rebuilt from PostgreSQL. A snapshot stands under `markets:{market_id}`
-//! (the braces are part of the key: all keys of a market share their hash slot) and is written by one
-//! Lua compare-and-set that takes only a higher version. Its floor, `markets:{market_id}:floor`,
-//! outlives it, so that a version does not come back after the snapshot expired.
+//! Everything here can be rebuilt from PostgreSQL. All keys of a market share the braces' hash slot: its snapshot,
+//! `markets:{market_id}`, written by one Lua compare-and-set that takes only a higher version; its sequence clock,
+//! `markets:{market_id}:clock`, which outlives the snapshot, so that a version does not come back after it expired; its
+//! last versions, `markets:{market_id}:stream`; and the lease of whoever loads it, `markets:{market_id}:lease`. A new
+//! version is published on the channel that is called like the snapshot.
 
+mod connection;
 mod error;
 mod fields;
-mod market;
+mod history;
+mod lease;
+mod live;
+mod snapshots;
+mod subscriber;
 mod window;
 
 pub use error::Error;
-pub use market::{Held, Live, Renewal, Renewed, Replaced, SnapshotWrite, Write};
+pub use history::{History, Position};
+pub use lease::Lease;
+pub use live::Live;
+pub use snapshots::{Held, KEPT_VERSIONS, Renewal, Renewed, SnapshotWrite, Word, Write};
+pub use subscriber::{Heard, Subscriber};
 pub use window::{Freshness, Lifetime, Now, Window};

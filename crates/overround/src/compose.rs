@@ -90,8 +90,9 @@ impl Served {
         let address = listener.local_addr().map_err(taken)?;
         let metrics = overround_api::install_metrics()
             .map_err(|error| Failure::failed(chain(&error), "start one API a process"))?;
-        let router = overround_api::router(app.clone(), auth, issuer::api_settings(config), metrics);
         let stop = CancellationToken::new();
+        let settings = issuer::api_settings(config);
+        let router = overround_api::router(app.clone(), auth, settings, metrics, stop.clone());
         let task = tokio::spawn(overround_api::serve(listener, router, stop.clone()));
         Ok(Self { address, stop, task })
     }

@@ -16,6 +16,8 @@ pub fn api_settings(config: &Config) -> ApiSettings {
         audience: config.token_audience.clone(),
         body_bytes_max: config.body_bytes_max,
         request_timeout_ms: config.request_timeout_ms,
+        stream_connections_per_user_max: config.stream_connections_per_user_max,
+        stream_subscriptions_max: config.stream_subscriptions_max,
     }
 }
 

@@ -83,10 +83,10 @@ impl TestServer {
     /// When a part of it cannot be started.
     pub async fn serve(app: App, api: ApiSettings, issuer: LocalIssuer, keys: Keys) -> Self {
         let auth = done("set up authentication", Auth::new(&api, keys));
-        let router = overround_api::router(app.clone(), auth, api.clone(), metrics());
+        let stop = CancellationToken::new();
+        let router = overround_api::router(app.clone(), auth, api.clone(), metrics(), stop.clone());
         let listener = done("listen", TcpListener::bind("127.0.0.1:0").await);
         let base_url = format!("http://{}", done("read the port", listener.local_addr()));
-        let stop = CancellationToken::new();
         let serving = tokio::spawn(overround_api::serve(listener, router, stop.clone()));
         let client = done("make a client", reqwest::Client::builder().no_proxy().build());
         Self { app, base_url, issuer, settings: api, client, stop, serving: Some(serving) }

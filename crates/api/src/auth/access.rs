@@ -1,7 +1,9 @@
 //! Who may call which route: one table. A route that is not in it is answered to nobody.
 
 use super::Role;
-use crate::problem::{ACCOUNT_EXISTS, Code, ILLEGAL_TRANSITION, VERSION_NOT_REACHED};
+use crate::problem::{
+    ACCOUNT_EXISTS, Code, ILLEGAL_TRANSITION, TOO_MANY_CONNECTIONS, UPGRADE_REQUIRED, VERSION_NOT_REACHED,
+};
 use overround_domain::betting::RefusalCode;
 
 /// Who may call a route.
@@ -26,7 +28,7 @@ pub struct RouteRule {
     pub access: Access,
     /// Whether it is a list that is read part by part.
     pub(crate) pages: bool,
-    /// Conflicts with the state of things.
+    /// Conflicts with the state of things, or with the form of the request.
     pub(crate) conflicts: &'static [Code],
     /// The rules that may refuse it.
     pub(crate) refusals: &'static [RefusalCode],
@@ -147,6 +149,7 @@ pub const ROUTES: &[RouteRule] = &[
     writes("/v1/sports/{sport}/resume", RUNS_MARKETS, &[], ACTING),
     writes("/v1/trading/suspend", RUNS_MARKETS, &[], ACTING),
     writes("/v1/trading/resume", RUNS_MARKETS, &[], ACTING),
+    RouteRule { conflicts: &[UPGRADE_REQUIRED, TOO_MANY_CONNECTIONS], ..reads("/v1/stream", AnyRole) },
     reads("/v1/reports/trial-balance", READS_REPORTS),
     reads("/v1/reports/segregation", READS_REPORTS),
     reads("/health/live", Public),

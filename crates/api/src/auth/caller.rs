@@ -3,6 +3,7 @@
 use super::Role;
 use overround_domain::ids::UserId;
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 use uuid::Builder;
 
 /// The authenticated caller of a request.
@@ -11,17 +12,29 @@ pub struct Caller {
     user_id: UserId,
     roles: Vec<Role>,
     as_staff: bool,
+    expires_at_s: u64,
 }
 
 impl Caller {
     /// The caller that the identity provider `issuer` knows as `subject`.
     pub fn new(issuer: &str, subject: &str, roles: Vec<Role>) -> Self {
-        Self { user_id: user_id_of(issuer, subject), roles, as_staff: false }
+        Self { user_id: user_id_of(issuer, subject), roles, as_staff: false, expires_at_s: 0 }
     }
 
     /// The user.
     pub const fn user_id(&self) -> UserId {
         self.user_id
+    }
+
+    /// The caller with the end of their token, in seconds since the epoch.
+    #[must_use]
+    pub fn until(self, expires_at_s: u64) -> Self {
+        Self { expires_at_s, ..self }
+    }
+
+    /// How long their token still holds.
+    pub fn expires_in(&self) -> Duration {
+        Duration::from_secs(self.expires_at_s.saturating_sub(jsonwebtoken::get_current_timestamp()))
     }
 
     /// The user as the author of an act: what acts without an account are keyed by.

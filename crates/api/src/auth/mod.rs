@@ -143,6 +143,7 @@ impl Auth {
             return Ok(known.caller);
         }
         let (caller, kid, expires_at_s) = self.verify(token).await?;
+        let caller = caller.until(expires_at_s.saturating_add(LEEWAY_S));
         let verified = Verified { caller: caller.clone(), kid: kid.into(), expires_at_s };
         self.inner.verified.insert(digest, verified);
         Ok(caller)

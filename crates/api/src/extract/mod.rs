@@ -7,4 +7,4 @@ mod query;
 
 pub use keyed::{KEY_LEN_MAX, KEY_PATTERN, KeyedJson};
 pub use path::Ids;
-pub use query::{Limit, PageQuery, Params, TimeText, VersionText};
+pub use query::{ConflateMs, HeartbeatMs, Limit, PageQuery, Params, TimeText, VersionText};

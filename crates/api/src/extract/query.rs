@@ -35,7 +35,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
             let place = error.path().to_string();
             let message = error.into_inner().to_string();
             match field_after("unknown field", &message) {
-                Some(name) => bad(name, "this list has no such parameter"),
+                Some(name) => bad(name, "there is no such parameter here"),
                 None => bad(&place, &message),
             }
         })
@@ -67,6 +67,26 @@ impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let limit = bounded(d, 1, i64::from(LIMIT_MAX))?;
         Ok(Self(u32::try_from(limit).unwrap_or(LIMIT_MAX)))
+    }
+}
+
+/// How often prices are sent at most: 0 to 60,000 milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct ConflateMs(pub i64);
+
+impl<'de> Deserialize<'de> for ConflateMs {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        bounded(d, 0, 60_000).map(Self)
+    }
+}
+
+/// How often a connection is looked at: 1,000 to 60,000 milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct HeartbeatMs(pub i64);
+
+impl<'de> Deserialize<'de> for HeartbeatMs {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        bounded(d, 1_000, 60_000).map(Self)
     }
 }
 

@@ -9,6 +9,7 @@ mod health;
 mod markets;
 mod reports;
 mod statements;
+mod stream;
 mod trading;
 mod wallets;
 
@@ -28,6 +29,7 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::reverse_posting))
         .routes(routes!(wallets::transfer))
         .routes(routes!(wallets::open_wallet, wallets::list_wallets))
+        .routes(routes!(stream::stream))
         .routes(routes!(statements::get_balance))
         .routes(routes!(statements::get_statement))
         .routes(routes!(statements::export_statement))

@@ -12,6 +12,7 @@ pub mod names;
 pub mod reports;
 pub mod schema;
 pub mod statements;
+pub mod stream;
 pub mod trading;
 pub mod wallets;
 

@@ -8,7 +8,7 @@ use crate::{App, Error};
 use overround_domain::ids::OutcomeId;
 use overround_domain::markets::{Snapshot, SourceMarket};
 use overround_domain::time::Timestamp;
-use overround_live::{Renewal, Renewed, SnapshotWrite, Write};
+use overround_live::{Renewal, Renewed, SnapshotWrite, Word, Write};
 use overround_store::Isolation;
 use overround_store::market::OutcomeRow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,8 +136,8 @@ impl App {
         for chunk in snapshots.chunks(MARKETS_AT_ONCE) {
             let write = |snapshot| SnapshotWrite {
                 snapshot,
-                confirmed_at: at,
-                lifetime: self.markets_state().lifetime(),
+                word: Word::Confirmed { at, ago_ms: 0, lifetime: self.markets_state().lifetime() },
+                lease: None,
             };
             let writes: Vec<SnapshotWrite<'_>> = chunk.iter().copied().map(write).collect();
             let written = self.live().write_all(&writes, self.clock().for_cache()).await?;

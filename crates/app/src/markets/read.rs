@@ -91,7 +91,7 @@ fn board(
     stored: Option<overround_domain::markets::Snapshot>,
 ) -> Option<MarketBoard> {
     let (confirmed_at, age_ms, freshness) = match &held {
-        Some(held) => (Some(held.confirmed_at), Some(held.age_ms), held.freshness),
+        Some(held) => (held.confirmed_at, held.age_ms, held.freshness),
         None => (None, None, Freshness::Expired),
     };
     let held = held.map(|held| Arc::unwrap_or_clone(held.snapshot));

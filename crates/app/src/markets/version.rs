@@ -5,7 +5,7 @@ use super::decide::{Known, Offers, changes, snapshot_of};
 use crate::App;
 use overround_domain::markets::{MarketStatus, Snapshot};
 use overround_domain::time::Timestamp;
-use overround_live::Replaced;
+use overround_live::{SnapshotWrite, Word};
 use overround_store::market::{self, MarketRow};
 use overround_store::{Error, Tx, events};
 use serde_json::{Map, Value};
@@ -73,11 +73,9 @@ impl App {
     /// Shows an act in Redis. The act is done, so a Redis that is away fails nothing: the fences hold,
     /// and the producer's next sign of life writes the snapshot.
     pub(super) async fn show_change(&self, snapshot: &Snapshot) {
-        match self.live().replace(snapshot).await {
-            Ok(Replaced::Applied | Replaced::Missing | Replaced::Older { .. }) => {}
-            Err(error) => {
-                tracing::warn!(error = %error, market = %snapshot.market_id, "a trader's act is not shown in Redis yet");
-            }
+        let write = SnapshotWrite { snapshot, word: Word::Kept, lease: None };
+        if let Err(error) = self.live().write_one(write, self.clock().for_cache()).await {
+            tracing::warn!(error = %error, market = %snapshot.market_id, "a trader's act is not shown in Redis yet");
         }
         if snapshot.status == MarketStatus::Settled {
             self.settler_wake().notify_one();

@@ -1,8 +1,8 @@
 -- Confirms a snapshot that did not change: its source is alive, so its ages start again.
 --
--- KEYS  1 the snapshot (a hash)   2 its floor
+-- KEYS  1 the snapshot (a hash)   2 its clock (a hash: epoch, seq)
 -- ARGV  1 the version it must have   2 confirmedAt   3 the instant ages count from; '' is this
---       server's clock   4 how long the snapshot lives   5 how long the floor lives   6 freshMs   7 staleMs
+--       server's clock   4 how long the snapshot lives   5 how long the clock lives   6 freshMs   7 staleMs
 -- Answer: 'RENEWED', 'MISSING' (there is no snapshot, or not that version's: write it again), or
 -- 'OLDER' (a higher version is known)
 
@@ -24,13 +24,14 @@ for i = 1, 7 do
 end
 
 local held = redis.call('HMGET', KEYS[1], 'version', 'confirmedAt')
-local floor = whole(redis.call('GET', KEYS[2]) or '0') or 0
+local seq = whole(redis.call('HGET', KEYS[2], 'seq') or '0') or 0
 local version = whole(ARGV[1])
 local held_version = held[1] and whole(held[1]) or 0
-if version < math.max(held_version, floor) then
+if version < math.max(held_version, seq) then
   return 'OLDER'
 end
-if held_version ~= version then
+-- Without its clock it is written again too, so that it has one.
+if held_version ~= version or seq ~= version then
   return 'MISSING'
 end
 
@@ -43,6 +44,6 @@ if whole(ARGV[2]) > held_confirmed then
   end
   redis.call('HSET', KEYS[1], 'confirmedAt', ARGV[2], 'agesFrom', ages_from, 'freshMs', ARGV[6], 'staleMs', ARGV[7])
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
-  redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[5])
+  redis.call('PEXPIRE', KEYS[2], ARGV[5])
 end
 return 'RENEWED'

@@ -1,13 +1,27 @@
--- Stores a market's snapshot unless a newer one is known: all of it at once, or nothing.
+-- Stores a market's snapshot unless a newer one is known, and tells it to whoever follows the market: all of it
+-- at once, or nothing.
 --
--- KEYS  1 the snapshot (a hash)   2 its floor (the highest version ever stored)
--- ARGV  1 version   2 confirmedAt   3 the instant ages count from; '' is this server's clock
---       4 how long the snapshot lives   5 how long the floor lives (both in milliseconds)
---       6... the other fields of the hash, name and value in turn
--- Answer: { 'APPLIED' or 'UNCHANGED' or 'OLDER', the highest version known }
+-- KEYS  1 the snapshot (a hash; also the channel's name)   2 its clock (a hash: epoch, seq)
+--       3 its last versions (a stream)   4 the lease of whoever loads it
+-- ARGV  1 by whose word:
+--         CONFIRMED    its source's: it may be sold for freshMs and staleMs
+--         KEPT         somebody else's, who changed it: its ages and expiry stay as they are
+--         UNCONFIRMED  nobody's: it is shown, and not for sale
+--       2 version   3 confirmedAt   4 the instant ages count from; '' is this server's clock
+--       5 for how long its source's word had been given by then   6 freshMs   7 staleMs
+--       8 how long the snapshot lives   9 how long the clock lives   10 how long the stream lives (all in milliseconds)
+--       11 how many versions the stream keeps   12 the epoch, should a new one begin
+--       13 the token of the lease that this is written under; '' is none
+--       14... the other fields of the hash, name and value in turn
+-- Answer: { 'APPLIED' or 'UNCHANGED' or 'OLDER' or 'FENCED' (the lease is another's by now) or 'MISSING' (KEPT,
+-- and there was nothing to keep: told, not stored), the highest version known }
 --
--- Everything is validated before the first write, since an error undoes nothing. Numbers have at
--- most 14 digits, which a double holds exactly, and are stored as the text they came in.
+-- The clock's seq is the highest version ever stored: versions come from outside and have no gap, so that the next
+-- one continues the epoch, and any other means that this server lost something. Then a new epoch begins, and who
+-- follows the market starts again from a snapshot. A version that is stored twice is told once.
+--
+-- Everything is validated before the first write, since an error undoes nothing. Numbers have at most 14 digits,
+-- which a double holds exactly, and are stored as the text they came in.
 
 local function whole(text)
   if text and #text <= 14 and string.match(text, '^%d+$') then
@@ -16,52 +30,84 @@ local function whole(text)
   return nil
 end
 
-local names = { 'version', 'confirmedAt', 'agesFrom', 'the lifetime', 'the lifetime of the floor' }
-for i = 1, 5 do
-  local may_be_empty = i == 3 and ARGV[i] == ''
+local names = { [2] = 'version', [3] = 'confirmedAt', [4] = 'agesFrom', [5] = 'the age', [6] = 'freshMs', [7] = 'staleMs',
+  [8] = 'the lifetime', [9] = 'the lifetime of the clock', [10] = 'the lifetime of the stream', [11] = 'the length of the stream' }
+for i = 2, 11 do
+  local may_be_empty = i == 4 and ARGV[i] == ''
   if not may_be_empty and not whole(ARGV[i]) then
     return redis.error_reply('ERR ' .. names[i] .. ' of ' .. KEYS[1] .. ' is not a whole number of at most 14 digits')
   end
 end
-if whole(ARGV[1]) == 0 or whole(ARGV[4]) == 0 or whole(ARGV[5]) == 0 then
-  return redis.error_reply('ERR versions and lifetimes of ' .. KEYS[1] .. ' start at 1')
+for _, i in ipairs({ 2, 8, 9, 10, 11 }) do
+  if whole(ARGV[i]) == 0 then
+    return redis.error_reply('ERR ' .. names[i] .. ' of ' .. KEYS[1] .. ' starts at 1')
+  end
 end
-if #ARGV % 2 == 0 then
-  return redis.error_reply('ERR the fields of ' .. KEYS[1] .. ' are not pairs of name and value')
+local word, version = ARGV[1], whole(ARGV[2])
+if word ~= 'CONFIRMED' and word ~= 'KEPT' and word ~= 'UNCONFIRMED' then
+  return redis.error_reply('ERR ' .. KEYS[1] .. ' is written by no word that is known')
+end
+if ARGV[12] == '' or #ARGV % 2 == 0 then
+  return redis.error_reply('ERR ' .. KEYS[1] .. ' needs an epoch, and fields that are pairs of name and value')
 end
 
 local held = redis.call('HMGET', KEYS[1], 'version', 'confirmedAt')
-local floor_text = redis.call('GET', KEYS[2])
-local floor = 0
-if floor_text then
-  floor = whole(floor_text)
-  if not floor then
-    return redis.error_reply('ERR ' .. KEYS[2] .. ' is not a version; delete it, and it is written again')
-  end
+local clock = redis.call('HMGET', KEYS[2], 'epoch', 'seq')
+local seq = whole(clock[2] or '0')
+if not seq then
+  return redis.error_reply('ERR ' .. KEYS[2] .. ' has no seq that is a version; delete it, and it is written again')
+end
+if ARGV[13] ~= '' and redis.call('GET', KEYS[4]) ~= ARGV[13] then
+  return { 'FENCED', clock[2] or '0' }
 end
 
-local version = whole(ARGV[1])
--- A held version that cannot be read counts as none: the floor still stands.
+-- A held version that cannot be read counts as none: the clock still stands.
 local held_version = held[1] and whole(held[1]) or 0
-local highest, highest_text = floor, floor_text or '0'
+local highest, highest_text = seq, clock[2] or '0'
 if held_version > highest then
   highest, highest_text = held_version, held[1]
 end
-if version < highest then
+if version < highest or (word == 'KEPT' and version == highest) then
   return { 'OLDER', highest_text }
 end
-local held_confirmed = held[2] and whole(held[2]) or -1
-if version == held_version and whole(ARGV[2]) <= held_confirmed then
+if version == held_version and (word == 'UNCONFIRMED' or whole(ARGV[3]) <= (held[2] and whole(held[2]) or -1)) then
   return { 'UNCHANGED', highest_text }
 end
 
-local ages_from = ARGV[3]
-if ages_from == '' then
-  local time = redis.call('TIME')
-  ages_from = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+if version > seq then
+  local values = {}
+  for i = 15, #ARGV, 2 do
+    values[#values + 1] = ARGV[i]
+  end
+  local body, id, epoch = table.concat(values, '\n'), ARGV[2] .. '-0', clock[1]
+  local added = epoch and version == seq + 1
+    and redis.pcall('XADD', KEYS[3], 'MAXLEN', '=', ARGV[11], id, 'snapshot', body)
+  if not added or added.err then
+    epoch = ARGV[12]
+    redis.call('DEL', KEYS[3])
+    redis.call('XADD', KEYS[3], id, 'snapshot', body)
+  end
+  redis.call('HSET', KEYS[2], 'epoch', epoch, 'seq', ARGV[2])
+  redis.call('PEXPIRE', KEYS[3], ARGV[10])
+  redis.call('SPUBLISH', KEYS[1], epoch .. '\n' .. ARGV[2] .. '\n' .. body)
 end
+redis.call('PEXPIRE', KEYS[2], ARGV[9])
 
-redis.call('HSET', KEYS[1], 'version', ARGV[1], 'confirmedAt', ARGV[2], 'agesFrom', ages_from, unpack(ARGV, 6))
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[5])
-return { 'APPLIED', ARGV[1] }
+if word == 'KEPT' then
+  if not held[1] then
+    return { 'MISSING', ARGV[2] }
+  end
+  redis.call('HSET', KEYS[1], 'version', ARGV[2], unpack(ARGV, 14))
+  return { 'APPLIED', ARGV[2] }
+end
+local confirmed_at, ages_from, fresh_ms, stale_ms = ARGV[3], ARGV[4], ARGV[6], ARGV[7]
+if word == 'UNCONFIRMED' then
+  confirmed_at, ages_from, fresh_ms, stale_ms = '', '', '0', '0'
+elseif ages_from == '' then
+  local time = redis.call('TIME')
+  ages_from = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) - whole(ARGV[5]))
+end
+redis.call('HSET', KEYS[1], 'version', ARGV[2], 'confirmedAt', confirmed_at, 'agesFrom', ages_from,
+  'freshMs', fresh_ms, 'staleMs', stale_ms, unpack(ARGV, 14))
+redis.call('PEXPIRE', KEYS[1], ARGV[8])
+return { 'APPLIED', ARGV[2] }

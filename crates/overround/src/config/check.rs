@@ -10,6 +10,16 @@ const RULES: &[Rule] = &[
     ("database_connections_max", |c| (2..=1_000).contains(&c.database_connections_max), "expected 2 to 1000"),
     ("body_bytes_max", |c| (1_024..=16_777_216).contains(&c.body_bytes_max), "expected 1024 to 16777216"),
     ("request_timeout_ms", |c| (100..=120_000).contains(&c.request_timeout_ms), "expected 100 to 120000"),
+    (
+        "stream_connections_per_user_max",
+        |c| (1..=100_000).contains(&c.stream_connections_per_user_max),
+        "expected 1 to 100000",
+    ),
+    (
+        "stream_subscriptions_max",
+        |c| (1..=10_000).contains(&c.stream_subscriptions_max),
+        "expected 1 to 10000",
+    ),
     ("margin_bps", |c| c.margin_bps <= 5_000, "expected at most 5000, which is 50 %"),
     ("price_jump_pct_max", |c| c.price_jump_pct_max <= 100_000, "expected at most 100000"),
     ("stake_cents_min", |c| c.stake_cents_min >= 1, "expected at least 1"),

@@ -73,6 +73,10 @@ settings! {
     body_bytes_max: usize = 65_536;
     /// After how long a request is given up, in milliseconds.
     request_timeout_ms: u64 = 5_000;
+    /// How many streams a user may have open in one process.
+    stream_connections_per_user_max: usize = 20;
+    /// How many channels one stream may follow.
+    stream_subscriptions_max: usize = 500;
     /// The `iss` of the bearer tokens that are accepted.
     token_issuer: String = "https://overround.invalid/local".to_owned();
     /// The `aud` of the bearer tokens that are accepted.

@@ -1,0 +1,72 @@
+//! The stream of what changes.
+
+use crate::auth::Caller;
+use crate::extract::{ConflateMs, HeartbeatMs, Params};
+use crate::problem::{Problem, UPGRADE_REQUIRED};
+use crate::state::ApiState;
+use crate::ws::{Session, Terms};
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{FromRequest, Request, State};
+use axum::response::Response;
+use serde::Deserialize;
+use std::time::Duration;
+use tokio::time::Instant;
+use utoipa::IntoParams;
+
+/// The largest message of a reader, in bytes.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// How much may wait in a connection's own buffer, in bytes, before its reader is waited for.
+const UNSENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// How to be told.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct StreamParams {
+    /// Prices are sent at most once in so many milliseconds, the newest of each market; 0 is whenever they change.
+    #[param(value_type = Option<i64>, minimum = 0, maximum = 60_000, default = 0)]
+    conflate_ms: Option<ConflateMs>,
+    /// A ping is sent every so many milliseconds; who answers none of three is closed.
+    #[param(value_type = Option<i64>, minimum = 1_000, maximum = 60_000, default = 15_000)]
+    heartbeat_ms: Option<HeartbeatMs>,
+}
+
+/// The stream
+///
+/// A WebSocket. Send `{"subscribe": [{"channel": "markets:mkt_..."}]}` and `{"unsubscribe": ["markets:mkt_..."]}`.
+/// Frames are `{channel, epoch, seq, type, data, time}`: first `subscribed` and a `snapshot`, then an `update` for each
+/// version, whose seq is one more than the last one's. Who names the `epoch` and `seq` of the last frame read, in
+/// `subscribe`, gets what came after it, or a `reset` with the market as it stands where that is not kept any more, or
+/// the epoch is over. A reader that falls behind gets the newest prices only: `conflated` says how many frames were
+/// passed over; none that changes a status, line or runner is. `stale` says that prices may not be sold any more, and
+/// `fresh` that they may again. What is refused is a frame of type `error`. Close codes: 1001 the server ends, 4400 bad
+/// message, 4401 token ended, 4408 silent, 4429 too many messages.
+#[utoipa::path(get, path = "/v1/stream", tag = "stream", params(StreamParams),
+    responses((status = 101, description = "The connection is a WebSocket from now on.")))]
+pub async fn stream(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Params(params): Params<StreamParams>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let upgrade = WebSocketUpgrade::from_request(request, &state).await.map_err(|_| {
+        Problem::new(UPGRADE_REQUIRED, "this is a WebSocket: ask for an upgrade to it (RFC 6455)")
+    })?;
+    let most = state.settings.stream_connections_per_user_max;
+    let open = state.connections.open(caller.user_id(), most);
+    let open = open.ok_or_else(|| Problem::too_many_connections(most))?;
+    let ms = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    let terms = Terms {
+        conflate: ms(params.conflate_ms.map_or(0, |ms| ms.0)),
+        heartbeat: ms(params.heartbeat_ms.map_or(15_000, |ms| ms.0)),
+        subscriptions_max: state.settings.stream_subscriptions_max,
+        until: Instant::now() + caller.expires_in(),
+        stop: state.stop.clone(),
+    };
+    Ok(upgrade
+        .max_message_size(MESSAGE_BYTES_MAX)
+        .max_frame_size(MESSAGE_BYTES_MAX)
+        .write_buffer_size(0)
+        .max_write_buffer_size(UNSENT_BYTES_MAX)
+        .on_upgrade(move |socket| Session::new(state.app, socket, terms, open).run()))
+}

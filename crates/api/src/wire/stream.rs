@@ -1,0 +1,219 @@
+//! What goes over a stream, both ways.
+
+use super::names::{MarketStatus, SuspensionReason};
+use super::{PriceTerms, Time};
+use overround_app::{Delivery, Frame, FrameKind, Position};
+use overround_domain::ids::{EventId, MarketId, OutcomeId};
+use overround_domain::markets::{Line, Snapshot};
+use overround_domain::time::Timestamp;
+use serde::{Deserialize, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+
+/// What a reader asks for: one object a message, with one of the two or both.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// Channels to follow.
+    #[serde(default)]
+    pub subscribe: Vec<Subscribe>,
+    /// Channels to follow no more.
+    #[serde(default)]
+    pub unsubscribe: Vec<String>,
+}
+
+/// A channel to follow, and how far the reader has read it; both of `epoch` and `seq`, or none.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subscribe {
+    /// The channel.
+    pub channel: String,
+    /// The epoch of the last frame that was read.
+    #[serde(default)]
+    pub epoch: Option<String>,
+    /// Its seq.
+    #[serde(default)]
+    pub seq: Option<i64>,
+}
+
+/// A channel's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Channel {
+    /// `markets:{market_id}`: the versions of a market.
+    Market(MarketId),
+}
+
+impl FromStr for Channel {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let id = text.strip_prefix("markets:").ok_or("a channel is called markets: and a market's id")?;
+        id.parse().map(Self::Market).map_err(|error| format!("{id}: {error}"))
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Market(id) => write!(f, "markets:{id}"),
+        }
+    }
+}
+
+impl Serialize for Channel {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+/// A frame as it is sent. Only frames that are part of a channel's order carry a place in it.
+#[derive(Serialize)]
+struct Sent<'a, T> {
+    channel: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<i64>,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    data: T,
+    time: Time,
+}
+
+#[derive(Serialize)]
+struct MarketData<'a> {
+    market_id: MarketId,
+    event_id: EventId,
+    version: i64,
+    status_version: i64,
+    status: MarketStatus,
+    in_play: bool,
+    bet_delay_ms: i64,
+    cutoff_at: Option<Time>,
+    as_of: Time,
+    outcomes: Vec<OutcomeData<'a>>,
+}
+
+#[derive(Serialize)]
+struct OutcomeData<'a> {
+    id: &'a OutcomeId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<Line>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<PriceTerms>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decimal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suspended: Option<SuspensionReason>,
+}
+
+#[derive(Serialize)]
+struct ConflatedData {
+    frames: usize,
+}
+
+#[derive(Serialize)]
+struct WindowData {
+    confirmed_at: Option<Time>,
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+#[derive(Serialize)]
+struct ErrorData<'a> {
+    code: &'a str,
+    detail: &'a str,
+}
+
+/// A market's version as text. Its time is when its prices were set, so that whoever sends it sends the same bytes.
+pub fn frame_text(kind: FrameKind, frame: &Frame) -> String {
+    let snapshot = &frame.snapshot;
+    let kind = match kind {
+        FrameKind::Snapshot => "snapshot",
+        FrameKind::Update => "update",
+        FrameKind::Reset => "reset",
+    };
+    let channel = Channel::Market(snapshot.market_id);
+    text(channel, Some(&frame.position), kind, market_data(snapshot), snapshot.as_of)
+}
+
+/// What else a reader is told of a channel that it follows; none of it is part of the channel's order.
+pub fn notice_text(delivery: &Delivery, now: Timestamp) -> Option<String> {
+    match delivery {
+        Delivery::Frame(..) => None,
+        Delivery::Conflated { market_id, at, frames } => {
+            let channel = Channel::Market(*market_id);
+            Some(text(channel, Some(at), "conflated", ConflatedData { frames: *frames }, now))
+        }
+        Delivery::Window { market_id, at, sellable, confirmed_at } => {
+            let kind = if *sellable { "fresh" } else { "stale" };
+            let data = WindowData { confirmed_at: confirmed_at.map(Time) };
+            Some(text(Channel::Market(*market_id), Some(at), kind, data, now))
+        }
+    }
+}
+
+/// That a channel is followed from now on, or no more.
+pub fn followed_text(channel: Channel, follows: bool, now: Timestamp) -> String {
+    text(channel, None, if follows { "subscribed" } else { "unsubscribed" }, Nothing {}, now)
+}
+
+/// That something about a channel was refused.
+pub fn error_text(channel: &str, code: &str, detail: &str, now: Timestamp) -> String {
+    text_of(&Sent {
+        channel,
+        epoch: None,
+        seq: None,
+        kind: "error",
+        data: ErrorData { code, detail },
+        time: Time(now),
+    })
+}
+
+fn text<T: Serialize>(
+    channel: Channel,
+    at: Option<&Position>,
+    kind: &str,
+    data: T,
+    time: Timestamp,
+) -> String {
+    let (epoch, seq) = (at.map(|at| &*at.epoch), at.map(|at| at.seq));
+    text_of(&Sent { channel: &channel.to_string(), epoch, seq, kind, data, time: Time(time) })
+}
+
+/// Nothing in a frame can fail to be JSON; should it, the reader sees an empty object rather than the server a panic.
+fn text_of(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| {
+        tracing::error!(%error, "a frame has no JSON form");
+        "{}".to_owned()
+    })
+}
+
+fn market_data(snapshot: &Snapshot) -> MarketData<'_> {
+    let priced = snapshot.prices.iter().map(|(id, quote)| OutcomeData {
+        id,
+        line: quote.line,
+        price: Some(quote.price.into()),
+        decimal: Some(quote.price.decimal()),
+        suspended: None,
+    });
+    let suspended = snapshot.suspensions.iter().map(|one| OutcomeData {
+        id: &one.outcome_id,
+        line: None,
+        price: None,
+        decimal: None,
+        suspended: Some(one.reason.into()),
+    });
+    MarketData {
+        market_id: snapshot.market_id,
+        event_id: snapshot.event_id,
+        version: snapshot.version,
+        status_version: snapshot.status_version,
+        status: snapshot.status.into(),
+        in_play: snapshot.in_play,
+        bet_delay_ms: snapshot.bet_delay_ms,
+        cutoff_at: snapshot.cutoff_at.map(Time),
+        as_of: Time(snapshot.as_of),
+        outcomes: priced.chain(suspended).collect(),
+    }
+}

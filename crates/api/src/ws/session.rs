@@ -1,0 +1,282 @@
+//! One connection: what it asks for, what it is sent, and why it ends.
+
+use super::Connection;
+use crate::wire::stream::{Ask, Channel, Subscribe, error_text, followed_text, frame_text, notice_text};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use futures::SinkExt;
+use overround_app::{App, Delivery, Error, Position, Reader, Subscribed};
+use overround_domain::time::Timestamp;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How long a reader may take to take what is sent.
+const SEND_WAIT: Duration = Duration::from_secs(10);
+/// How many heartbeats may pass without a sign of life of the reader.
+const SILENT_BEATS_MAX: u32 = 3;
+/// How many messages a reader may send in a second.
+const MESSAGES_A_SECOND_MAX: u32 = 50;
+
+/// What was agreed on when the connection was made.
+pub struct Terms {
+    /// How often at most prices are sent; zero is whenever they change.
+    pub conflate: Duration,
+    /// How often the connection is looked at.
+    pub heartbeat: Duration,
+    /// How many channels may be followed.
+    pub subscriptions_max: usize,
+    /// When the token ends.
+    pub until: Instant,
+    /// The server is asked to end.
+    pub stop: CancellationToken,
+}
+
+/// Why a connection is closed by the server: codes of RFC 6455's range for applications, and what to do about it.
+#[derive(Debug, Clone, Copy)]
+enum Closing {
+    GoingAway,
+    BadMessage,
+    TokenEnded,
+    Silent,
+    TooManyMessages,
+}
+
+impl Closing {
+    const fn frame(self) -> (u16, &'static str) {
+        match self {
+            Self::GoingAway => (1001, "the server ends; connect again and go on from your places"),
+            Self::BadMessage => (4400, "a message is a JSON object with subscribe or unsubscribe"),
+            Self::TokenEnded => (4401, "the token has ended; connect with a new one"),
+            Self::Silent => (4408, "no answer to pings; connect again"),
+            Self::TooManyMessages => (4429, "too many messages; name more channels in one"),
+        }
+    }
+}
+
+/// Why a session is over.
+enum End {
+    Closing(Closing),
+    /// The reader went, or does not take what is sent.
+    Gone,
+}
+
+/// A connection that was made.
+pub struct Session {
+    app: App,
+    socket: WebSocket,
+    reader: Reader,
+    terms: Terms,
+    silent_beats: u32,
+    messages: (Instant, u32),
+    _open: Connection,
+}
+
+impl Session {
+    /// A session over a socket.
+    pub fn new(app: App, socket: WebSocket, terms: Terms, open: Connection) -> Self {
+        let reader = app.reader();
+        Self { app, socket, reader, terms, silent_beats: 0, messages: (Instant::now(), 0), _open: open }
+    }
+
+    /// Serves until either side ends it.
+    pub async fn run(mut self) {
+        if let End::Closing(why) = self.serve().await {
+            let (code, reason) = why.frame();
+            metrics::counter!("overround_stream_closed_total", "code" => code.to_string()).increment(1);
+            let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+            drop(timeout(SEND_WAIT, self.socket.send(close)).await);
+        }
+    }
+
+    async fn serve(&mut self) -> End {
+        let mut beats = interval(self.terms.heartbeat);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (stop, until, conflate) = (self.terms.stop.clone(), self.terms.until, self.terms.conflate);
+        let mut next_at = Instant::now();
+        let mut waits = false;
+        loop {
+            let step = tokio::select! {
+                () = stop.cancelled() => Err(End::Closing(Closing::GoingAway)),
+                () = sleep_until(until) => Err(End::Closing(Closing::TokenEnded)),
+                received = self.socket.recv() => match received {
+                    Some(Ok(message)) => self.receive(message).await,
+                    Some(Err(_)) | None => Err(End::Gone),
+                },
+                () = self.reader.arrived(), if !waits => {
+                    waits = true;
+                    Ok(())
+                }
+                () = sleep_until(next_at), if waits => {
+                    waits = false;
+                    next_at = Instant::now() + conflate;
+                    let news = self.reader.take(!conflate.is_zero());
+                    self.tell(news).await
+                }
+                _ = beats.tick() => self.beat().await,
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    async fn beat(&mut self) -> Result<(), End> {
+        if self.silent_beats >= SILENT_BEATS_MAX {
+            return Err(End::Closing(Closing::Silent));
+        }
+        self.silent_beats += 1;
+        self.feed(Message::Ping(Default::default())).await?;
+        self.flush().await
+    }
+
+    async fn receive(&mut self, message: Message) -> Result<(), End> {
+        self.silent_beats = 0;
+        match message {
+            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            Message::Close(_) => return Err(End::Gone),
+            Message::Text(_) | Message::Binary(_) => {}
+        }
+        let (since, count) = &mut self.messages;
+        if since.elapsed() >= Duration::from_secs(1) {
+            (*since, *count) = (Instant::now(), 0);
+        }
+        *count += 1;
+        if *count > MESSAGES_A_SECOND_MAX {
+            return Err(End::Closing(Closing::TooManyMessages));
+        }
+        let Some(ask) = message.to_text().ok().and_then(ask_of) else {
+            return Err(End::Closing(Closing::BadMessage));
+        };
+        for channel in ask.unsubscribe {
+            self.unsubscribe(&channel).await?;
+        }
+        let mut named = BTreeSet::new();
+        for wish in ask.subscribe {
+            if named.insert(wish.channel.clone()) {
+                self.subscribe(wish).await?;
+            }
+        }
+        self.flush().await
+    }
+
+    async fn unsubscribe(&mut self, name: &str) -> Result<(), End> {
+        match name.parse() {
+            Ok(Channel::Market(market)) if self.reader.unsubscribe(market) => {
+                self.say(followed_text(Channel::Market(market), false, self.now())).await
+            }
+            Ok(_) => self.refuse(name, "NOT_SUBSCRIBED", "this connection does not follow it").await,
+            Err(detail) => self.refuse(name, "INVALID_CHANNEL", &detail).await,
+        }
+    }
+
+    async fn subscribe(&mut self, wish: Subscribe) -> Result<(), End> {
+        let name = wish.channel.as_str();
+        let Channel::Market(market) = match name.parse::<Channel>() {
+            Ok(channel) => channel,
+            Err(detail) => return self.refuse(name, "INVALID_CHANNEL", &detail).await,
+        };
+        let seen = match (wish.epoch.as_deref(), wish.seq) {
+            (None, None) => None,
+            (Some(epoch), Some(seq)) if epoch.len() <= 64 && seq > 0 => {
+                Some(Position { epoch: epoch.into(), seq })
+            }
+            _ => {
+                return self
+                    .refuse(name, "INVALID_PLACE", "give both epoch and seq of a frame, or none")
+                    .await;
+            }
+        };
+        if self.reader.followed() >= self.terms.subscriptions_max {
+            let detail = format!("a connection follows at most {} channels", self.terms.subscriptions_max);
+            return self.refuse(name, "TOO_MANY_SUBSCRIPTIONS", &detail).await;
+        }
+        let subscribed = match self.app.check_market(market).await {
+            Ok(()) => self.reader.subscribe(market, seen).await,
+            Err(error) => Err(error),
+        };
+        match subscribed {
+            Ok(Subscribed::From(news)) => {
+                self.say(followed_text(Channel::Market(market), true, self.now())).await?;
+                self.tell(news).await
+            }
+            Ok(Subscribed::Already) => {
+                self.refuse(name, "ALREADY_SUBSCRIBED", "this connection follows it").await
+            }
+            Ok(Subscribed::Full) => {
+                self.refuse(name, "UNAVAILABLE", "this server follows as many markets as it can").await
+            }
+            Err(Error::NotFound { .. }) => self.refuse(name, "NOT_FOUND", "there is no such market").await,
+            Err(Error::Unavailable { .. }) => {
+                self.refuse(name, "UNAVAILABLE", "nothing can be learnt of it now; ask again").await
+            }
+            Err(error) => {
+                tracing::error!(%error, channel = name, "a channel cannot be followed");
+                self.refuse(name, "INTERNAL", "a defect; the operator finds it in the log").await
+            }
+        }
+    }
+
+    async fn refuse(&mut self, channel: &str, code: &str, detail: &str) -> Result<(), End> {
+        self.say(error_text(channel, code, detail, self.now())).await
+    }
+
+    async fn tell(&mut self, news: Vec<Delivery>) -> Result<(), End> {
+        let asked_to_conflate = !self.terms.conflate.is_zero();
+        let now = self.now();
+        for delivery in news {
+            let text = match &delivery {
+                Delivery::Frame(kind, frame) => {
+                    let bytes = frame.encoded(*kind, || frame_text(*kind, frame));
+                    metrics::counter!("overround_stream_frames_total").increment(1);
+                    Utf8Bytes::try_from(bytes).unwrap_or_default()
+                }
+                Delivery::Conflated { frames, .. } => {
+                    let frames = u64::try_from(*frames).unwrap_or(u64::MAX);
+                    metrics::counter!("overround_stream_conflated_total").increment(frames);
+                    // Who asked for it knows.
+                    if asked_to_conflate {
+                        continue;
+                    }
+                    notice_text(&delivery, now).unwrap_or_default().into()
+                }
+                Delivery::Window { .. } => notice_text(&delivery, now).unwrap_or_default().into(),
+            };
+            self.feed(Message::Text(text)).await?;
+        }
+        self.flush().await
+    }
+
+    async fn say(&mut self, text: String) -> Result<(), End> {
+        self.feed(Message::Text(text.into())).await
+    }
+
+    async fn feed(&mut self, message: Message) -> Result<(), End> {
+        in_time(self.socket.feed(message)).await
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        in_time(self.socket.flush()).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.app.clock().now()
+    }
+}
+
+/// What a message asks for, if it is an object that does; serde would take a list of its fields too.
+fn ask_of(text: &str) -> Option<Ask> {
+    text.trim_start().starts_with('{').then(|| serde_json::from_str(text).ok()).flatten()
+}
+
+/// Waits for the reader to take what is sent. One who does not in time is gone: a word to it would wait as long.
+async fn in_time<E>(sending: impl Future<Output = Result<(), E>>) -> Result<(), End> {
+    match timeout(SEND_WAIT, sending).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(End::Gone),
+        Err(_) => {
+            metrics::counter!("overround_stream_closed_total", "code" => "slow").increment(1);
+            Err(End::Gone)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Ordered fan-out of the markets' versions to whoever follows them.
+//!
+//! Each process follows a market once in Redis, however many readers it has here. A [`topic`] keeps the market's last
+//! versions; a [`reader`] keeps its place in each, so that no queue grows with a slow reader: it finds the newest
+//! version when it comes back. [`follow`] is the task that hears of new versions and fills what it missed from the
+//! market's history.
+
+mod follow;
+mod reader;
+mod topic;
+
+pub use reader::{Delivery, Reader, Subscribed};
+pub use topic::{Frame, FrameKind};
+
+use crate::{App, Clock, Error};
+use overround_domain::ids::MarketId;
+use overround_live::Live;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use topic::Topic;
+
+/// How many markets a process follows at most.
+const TOPICS_MAX: usize = 20_000;
+
+/// The markets that are followed in this process.
+pub(crate) struct Stream {
+    shared: Arc<Shared>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the readers and the following task share.
+struct Shared {
+    live: Live,
+    clock: Clock,
+    topics: Mutex<HashMap<MarketId, Arc<Topic>>>,
+    /// A topic came or went.
+    changed: Notify,
+    stop: CancellationToken,
+}
+
+impl Shared {
+    /// A market's topic, made if there is none; none when there are too many.
+    fn topic(&self, market: MarketId) -> Option<Arc<Topic>> {
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(topic) = topics.get(&market) {
+            // Under the lock, so that it is not dropped as idle between here and its new reader.
+            topic.expect_reader();
+            return Some(Arc::clone(topic));
+        }
+        if topics.len() >= TOPICS_MAX {
+            return None;
+        }
+        let topic = Arc::new(Topic::new(market));
+        topic.expect_reader();
+        topics.insert(market, Arc::clone(&topic));
+        self.changed.notify_one();
+        Some(topic)
+    }
+
+    fn all(&self) -> Vec<Arc<Topic>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn find(&self, market: MarketId) -> Option<Arc<Topic>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner).get(&market).cloned()
+    }
+
+    /// Drops the topics that nobody reads any more.
+    fn drop_idle(&self) {
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        topics.retain(|_, topic| !topic.is_idle());
+    }
+}
+
+impl Stream {
+    /// Starts the task that hears of new versions. Called inside a tokio runtime.
+    pub(crate) fn start(live: &Live, clock: &Clock) -> Self {
+        let shared = Arc::new(Shared {
+            live: live.clone(),
+            clock: clock.clone(),
+            topics: Mutex::default(),
+            changed: Notify::new(),
+            stop: CancellationToken::new(),
+        });
+        let task = tokio::spawn(follow::run(Arc::clone(&shared)));
+        Self { shared, task: Mutex::new(Some(task)) }
+    }
+
+    /// Ends the task.
+    pub(crate) async fn stop(&self) {
+        self.shared.stop.cancel();
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            drop(task.await);
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}
+
+impl App {
+    /// A reader of markets, who follows none yet.
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.stream().shared))
+    }
+
+    /// Whether there is such a market. What does not exist is not followed.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none.
+    pub async fn check_market(&self, market: MarketId) -> Result<(), Error> {
+        let rows = overround_store::market::markets::load(self.store().read(), &[market]).await?;
+        rows.first().map(|_| ()).ok_or_else(|| Error::not_found("market", market))
+    }
+}

@@ -1,0 +1,222 @@
+//! One market as this process follows it.
+
+use super::reader::Mailbox;
+use bytes::Bytes;
+use overround_domain::ids::MarketId;
+use overround_domain::markets::Snapshot;
+use overround_domain::time::Timestamp;
+use overround_live::{Held, History, KEPT_VERSIONS, Position};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// How a frame stands to what its reader has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameKind {
+    /// The market as it stands: the first that the reader sees of it.
+    Snapshot,
+    /// The version after the one before.
+    Update,
+    /// What the reader has seen cannot be continued: the market as it stands.
+    Reset,
+}
+
+/// One version of a market at its place in the market's channel.
+#[derive(Debug)]
+pub struct Frame {
+    /// Its place.
+    pub position: Position,
+    /// The version.
+    pub snapshot: Arc<Snapshot>,
+    /// Whether status, line or runners are others than in the version before: such a frame is not passed over.
+    pub moves_status: bool,
+    encoded: [OnceLock<Bytes>; 3],
+}
+
+impl Frame {
+    fn new(position: Position, snapshot: Arc<Snapshot>, before: Option<&Self>) -> Self {
+        let moves_status =
+            before.is_none_or(|before| before.snapshot.status_version != snapshot.status_version);
+        Self { position, snapshot, moves_status, encoded: Default::default() }
+    }
+
+    /// The frame's text for readers of that kind, made by `encode` once, for all of them.
+    pub fn encoded(&self, kind: FrameKind, encode: impl FnOnce() -> String) -> Bytes {
+        let place = match kind {
+            FrameKind::Snapshot => 0,
+            FrameKind::Update => 1,
+            FrameKind::Reset => 2,
+        };
+        match self.encoded.get(place) {
+            Some(once) => once.get_or_init(|| encode().into()).clone(),
+            None => encode().into(),
+        }
+    }
+}
+
+/// Whether a market's prices may be sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    pub sellable: bool,
+    /// The producer's last sign of life, as far as it is known.
+    pub confirmed_at: Option<Timestamp>,
+}
+
+/// What a reader at some place has not seen.
+pub(super) enum Unseen {
+    Nothing,
+    Frames(Vec<Arc<Frame>>),
+    /// It cannot go on from there: the newest frame.
+    Reset(Arc<Frame>),
+}
+
+#[derive(Default)]
+struct State {
+    frames: VecDeque<Arc<Frame>>,
+    readers: BTreeMap<u64, Arc<Mailbox>>,
+    window: Option<Window>,
+    /// Until when the window need not be looked at again.
+    looked_until: Option<Instant>,
+}
+
+/// A market that this process follows, and its readers.
+pub(super) struct Topic {
+    pub(super) market: MarketId,
+    state: Mutex<State>,
+    /// Readers who are about to come.
+    expected: AtomicUsize,
+    /// Something was heard of it.
+    pub(super) heard: Notify,
+}
+
+impl Topic {
+    pub(super) fn new(market: MarketId) -> Self {
+        Self { market, state: Mutex::default(), expected: AtomicUsize::new(0), heard: Notify::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn expect_reader(&self) {
+        self.expected.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn join(&self, reader: u64, mailbox: &Arc<Mailbox>) {
+        self.state().readers.insert(reader, Arc::clone(mailbox));
+        self.expected.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn leave(&self, reader: u64) {
+        self.state().readers.remove(&reader);
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.expected.load(Ordering::Acquire) == 0 && self.state().readers.is_empty()
+    }
+
+    pub(super) fn position(&self) -> Option<Position> {
+        self.state().frames.back().map(|frame| frame.position.clone())
+    }
+
+    pub(super) fn latest(&self) -> Option<Arc<Frame>> {
+        self.state().frames.back().cloned()
+    }
+
+    pub(super) fn window(&self) -> Option<Window> {
+        self.state().window
+    }
+
+    /// Takes a version that was heard of. False if it does not follow what is known: the history has to be read.
+    pub(super) fn hear(&self, position: Position, snapshot: Arc<Snapshot>) -> bool {
+        let mut state = self.state();
+        let Some(last) = state.frames.back() else { return false };
+        if last.position.epoch == position.epoch && position.seq <= last.position.seq {
+            return true;
+        }
+        if last.position.epoch != position.epoch || position.seq != last.position.seq + 1 {
+            return false;
+        }
+        state.push(position, snapshot);
+        state.wake(self.market);
+        drop(state);
+        true
+    }
+
+    /// Takes what the market's history says after what is known; it replaces what it does not continue. A history that
+    /// goes back is of a server that lost something, and says nothing new.
+    pub(super) fn fill(&self, history: History) {
+        let mut state = self.state();
+        let last = state.frames.back().map(|frame| frame.position.clone());
+        let continues =
+            |seq| last.as_ref().is_some_and(|last| last.epoch == history.at.epoch && last.seq + 1 == seq);
+        let first = history.versions.first().map(|snapshot| snapshot.version);
+        match first {
+            Some(seq) if continues(seq) => {}
+            Some(_) if last.as_ref().is_some_and(|last| last.seq > history.at.seq) => return,
+            Some(_) => state.frames.clear(),
+            None => return self.heard.notify_waiters(),
+        }
+        for snapshot in history.versions {
+            let position = Position { epoch: Arc::clone(&history.at.epoch), seq: snapshot.version };
+            state.push(position, snapshot);
+        }
+        state.wake(self.market);
+        drop(state);
+        self.heard.notify_waiters();
+    }
+
+    /// What a reader who has seen everything up to `seen` has not seen. Nothing that is older than that is ever said.
+    pub(super) fn unseen(&self, seen: &Position) -> Unseen {
+        let state = self.state();
+        let (Some(oldest), Some(newest)) = (state.frames.front(), state.frames.back()) else {
+            return Unseen::Nothing;
+        };
+        if newest.position.seq < seen.seq || newest.position == *seen {
+            return Unseen::Nothing;
+        }
+        if newest.position.epoch != seen.epoch || seen.seq + 1 < oldest.position.seq {
+            return Unseen::Reset(Arc::clone(newest));
+        }
+        Unseen::Frames(state.frames.iter().filter(|frame| frame.position.seq > seen.seq).cloned().collect())
+    }
+
+    /// Whether it is time to look whether the prices may still be sold.
+    pub(super) fn is_to_be_looked_at(&self, now: Instant) -> bool {
+        let state = self.state();
+        !state.readers.is_empty() && state.looked_until.is_none_or(|until| until <= now)
+    }
+
+    /// Notes what Redis holds of the market.
+    pub(super) fn look(&self, held: Option<&Held>, until: Option<Instant>) {
+        let mut state = self.state();
+        let window = Window {
+            sellable: held.is_some_and(|held| held.sellable_ms > 0),
+            confirmed_at: held.and_then(|held| held.confirmed_at),
+        };
+        let changed = state.window.is_none_or(|known| known.sellable != window.sellable);
+        state.window = Some(window);
+        state.looked_until = until;
+        if changed {
+            state.wake(self.market);
+        }
+    }
+}
+
+impl State {
+    fn push(&mut self, position: Position, snapshot: Arc<Snapshot>) {
+        if self.frames.len() >= KEPT_VERSIONS {
+            self.frames.pop_front();
+        }
+        let frame = Frame::new(position, snapshot, self.frames.back().map(Arc::as_ref));
+        self.frames.push_back(Arc::new(frame));
+    }
+
+    fn wake(&self, market: MarketId) {
+        for mailbox in self.readers.values() {
+            mailbox.put(market);
+        }
+    }
+}

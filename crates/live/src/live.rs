@@ -1,0 +1,90 @@
+//! The handle on Redis.
+
+use crate::connection::Connection;
+use crate::{Error, Subscriber};
+use overround_domain::ids::MarketId;
+use overround_domain::markets::Snapshot;
+use quick_cache::sync::{Cache, EntryAction, EntryResult};
+use redis::{Cmd, Script};
+use std::fmt;
+use std::sync::Arc;
+
+/// Of how many markets the snapshots that were read are remembered.
+const REMEMBERED_MAX: usize = 20_000;
+
+/// Redis. Cheap to clone; connects at first use and again after a failure.
+#[derive(Clone)]
+pub struct Live {
+    pub(crate) connection: Connection,
+    pub(crate) scripts: Arc<Scripts>,
+    /// The highest version of each market that this process read or wrote. A version is one snapshot for ever, so that
+    /// only its age needs to be asked for again; and one that is lower comes from a server that lost something.
+    pub(crate) highest: Arc<Cache<MarketId, Arc<Snapshot>>>,
+    url: Arc<str>,
+}
+
+pub(crate) struct Scripts {
+    pub(crate) write: Script,
+    pub(crate) renew: Script,
+    pub(crate) read: Script,
+    pub(crate) history: Script,
+    pub(crate) give_back: Script,
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live").finish_non_exhaustive()
+    }
+}
+
+impl Live {
+    /// Redis at `url` (`redis://login:password@host:port/database`). Nothing is connected yet: a server that
+    /// is away shows at the first command. Called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`Error::Url`] when the URL is none.
+    pub fn connect(url: &str) -> Result<Self, Error> {
+        let connection = Connection::to(url).map_err(Error::Url)?;
+        let scripts = Scripts {
+            write: Script::new(include_str!("scripts/write_snapshot.lua")),
+            renew: Script::new(include_str!("scripts/renew_snapshot.lua")),
+            read: Script::new(include_str!("scripts/read_snapshot.lua")),
+            history: Script::new(include_str!("scripts/read_history.lua")),
+            give_back: Script::new(include_str!("scripts/give_back_lease.lua")),
+        };
+        let highest = Arc::new(Cache::new(REMEMBERED_MAX));
+        Ok(Self { connection, scripts: Arc::new(scripts), highest, url: url.into() })
+    }
+
+    /// A connection of its own that hears what is published. Nothing is connected yet.
+    pub fn subscriber(&self) -> Subscriber {
+        Subscriber::new(Arc::clone(&self.url))
+    }
+
+    /// Whether the server answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let mut ping = Cmd::new();
+        ping.arg("PING");
+        let _: String = self.connection.ask(&ping).await?;
+        Ok(())
+    }
+
+    /// Remembers a version of a market, unless a higher one is known. Answers the highest.
+    pub(crate) fn remember(&self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
+        let highest = self.highest.entry(&snapshot.market_id, None, |_, known| {
+            if known.version < snapshot.version {
+                *known = Arc::clone(&snapshot);
+            }
+            EntryAction::Retain(Arc::clone(known))
+        });
+        match highest {
+            EntryResult::Retained(known) => return known,
+            EntryResult::Vacant(guard) => drop(guard.insert(Arc::clone(&snapshot))),
+            EntryResult::Removed(..) | EntryResult::Replaced(..) | EntryResult::Timeout => {}
+        }
+        snapshot
+    }
+}

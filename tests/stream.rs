@@ -1,0 +1,343 @@
+//! The stream over HTTP: a stock WebSocket client follows markets, is cut off, and goes on.
+
+use futures::{SinkExt, StreamExt};
+use overround_api::{ApiSettings, Role};
+use overround_app::{Clock, Delivery, FrameKind, Keyed, Subscribed};
+use overround_domain::ids::MarketId;
+use overround_domain::markets::SourceMarket;
+use overround_domain::time::Timestamp;
+use overround_testkit::{TestDb, TestServer, match_odds, redis_url, test_settings};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+const T0: Timestamp = Timestamp::from_millis(1_765_000_000_000);
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Two processes of a house over one database and one Redis, and a market that is published through the first.
+struct House {
+    first: TestServer,
+    second: TestServer,
+    redis: String,
+    clock: Clock,
+    market: MarketId,
+    _db: TestDb,
+}
+
+impl House {
+    async fn new() -> Self {
+        Self::with(ApiSettings::default()).await
+    }
+
+    async fn with(api: ApiSettings) -> Self {
+        let (db, redis, clock) = (TestDb::create().await, redis_url().await, Clock::manual(T0));
+        let start = || TestServer::start_with(&db, &redis, clock.clone(), test_settings(), api.clone());
+        let (first, second) = (start().await, start().await);
+        let published = first.app().publish("test", clock.now(), &[source(0)]).await.unwrap();
+        Self { market: published[0].market_id, first, second, redis, clock, _db: db }
+    }
+
+    /// Publishes so many new prices.
+    async fn move_prices(&self, versions: std::ops::Range<u32>) {
+        for version in versions {
+            self.first.app().publish("test", self.clock.now(), &[source(version)]).await.unwrap();
+        }
+    }
+
+    fn channel(&self) -> String {
+        format!("markets:{}", self.market)
+    }
+}
+
+/// The market with other prices than for the number before.
+fn source(number: u32) -> SourceMarket {
+    match_odds("e", "m", &[(if number.is_multiple_of(2) { 2 } else { 3 }, 1), (2, 1)])
+}
+
+/// A stock client.
+struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Client {
+    async fn try_connect(server: &TestServer, user: &str, query: &str) -> Result<Self, Error> {
+        let url = format!("{}/v1/stream{query}", server.base_url().replace("http://", "ws://"));
+        let mut request = url.into_client_request().unwrap();
+        let token = format!("Bearer {}", server.token(user, &[Role::Player]));
+        request.headers_mut().insert("Authorization", token.parse().unwrap());
+        connect_async(request).await.map(|(socket, _)| Self(socket))
+    }
+
+    async fn connect(server: &TestServer) -> Self {
+        Self::try_connect(server, "ann", "").await.unwrap()
+    }
+
+    async fn say(&mut self, message: &Value) {
+        self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    /// Follows the house's market, from a place or from how it stands.
+    async fn follow(&mut self, house: &House, from: Option<&Value>) {
+        let mut wish = json!({ "channel": house.channel() });
+        if let Some(frame) = from {
+            wish["epoch"] = frame["epoch"].clone();
+            wish["seq"] = frame["seq"].clone();
+        }
+        self.say(&json!({ "subscribe": [wish] })).await;
+        assert_eq!(self.next().await.1["type"], "subscribed");
+    }
+
+    /// The next message: a text, or a close.
+    async fn message(&mut self) -> Message {
+        loop {
+            match timeout(WAIT, self.0.next()).await.expect("a message in time").unwrap().unwrap() {
+                Message::Ping(_) | Message::Pong(_) => {}
+                message => return message,
+            }
+        }
+    }
+
+    /// The next frame, as text and as JSON.
+    async fn next(&mut self) -> (String, Value) {
+        let message = self.message().await;
+        let text = message.to_text().unwrap().to_owned();
+        let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("a frame, not {message:?}"));
+        (text, json)
+    }
+
+    /// The versions that follow, up to one: each one's text.
+    async fn up_to(&mut self, seq: i64) -> Vec<String> {
+        let mut texts = Vec::new();
+        loop {
+            let (text, frame) = self.next().await;
+            texts.push(text);
+            if frame["seq"] == seq {
+                return texts;
+            }
+        }
+    }
+
+    /// The code and reason that the server closes with.
+    async fn closed(&mut self) -> (u16, String) {
+        match self.message().await {
+            Message::Close(Some(frame)) => (frame.code.into(), frame.reason.to_string()),
+            other => panic!("a close, not {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reader_gets_a_snapshot_and_then_every_version_in_order() {
+    let house = House::new().await;
+    let mut client = Client::connect(&house.second).await;
+    client.follow(&house, None).await;
+    let (_, snapshot) = client.next().await;
+    assert_eq!((&snapshot["type"], &snapshot["seq"]), (&json!("snapshot"), &json!(1)));
+    assert_eq!(snapshot["data"]["status"], "OPEN");
+    assert_eq!(snapshot["data"]["outcomes"].as_array().unwrap().len(), 2);
+    house.move_prices(1..20).await;
+    for seq in 2..=20 {
+        let (_, frame) = client.next().await;
+        assert_eq!((&frame["type"], &frame["seq"]), (&json!("update"), &json!(seq)));
+        assert_eq!((&frame["epoch"], &frame["data"]["version"]), (&snapshot["epoch"], &json!(seq)));
+        assert_eq!(frame["channel"], house.channel());
+    }
+}
+
+#[tokio::test]
+async fn a_reader_who_was_cut_off_goes_on_as_if_it_had_not_been() {
+    let house = House::new().await;
+    let (mut steady, mut cut) = (Client::connect(&house.first).await, Client::connect(&house.first).await);
+    steady.follow(&house, None).await;
+    cut.follow(&house, None).await;
+    let mut seen = vec![cut.next().await.0];
+    house.move_prices(1..10).await;
+    seen.extend(cut.up_to(10).await);
+    drop(cut);
+    house.move_prices(10..60).await;
+    // It comes back to the other process, which has followed nothing yet.
+    let mut back = Client::connect(&house.second).await;
+    let last: Value = serde_json::from_str(seen.last().unwrap()).unwrap();
+    back.follow(&house, Some(&last)).await;
+    house.move_prices(60..80).await;
+    seen.extend(back.up_to(80).await);
+    assert_eq!(seen, steady.up_to(80).await, "the same places and the same bytes");
+}
+
+#[tokio::test]
+async fn past_what_is_kept_a_reader_begins_again_at_the_same_state() {
+    let house = House::new().await;
+    let (mut steady, mut cut) = (Client::connect(&house.first).await, Client::connect(&house.first).await);
+    steady.follow(&house, None).await;
+    cut.follow(&house, None).await;
+    let (_, last) = cut.next().await;
+    drop(cut);
+    house.move_prices(1..150).await;
+    let mut back = Client::connect(&house.second).await;
+    back.follow(&house, Some(&last)).await;
+    let (_, reset) = back.next().await;
+    assert_eq!((&reset["type"], &reset["seq"]), (&json!("reset"), &json!(150)));
+    let steady_last = steady.up_to(150).await.pop().unwrap();
+    let steady_last: Value = serde_json::from_str(&steady_last).unwrap();
+    assert_eq!(reset["data"], steady_last["data"]);
+    house.move_prices(150..151).await;
+    assert_eq!(back.up_to(151).await, steady.up_to(151).await, "and then on like the others");
+}
+
+#[tokio::test]
+async fn after_redis_lost_everything_versions_still_only_rise() {
+    let house = House::new().await;
+    let mut client = Client::connect(&house.second).await;
+    client.follow(&house, None).await;
+    house.move_prices(1..5).await;
+    let before = client.up_to(5).await.pop().unwrap();
+    let before: Value = serde_json::from_str(&before).unwrap();
+    let mut raw =
+        redis::Client::open(house.redis.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let _: () = redis::cmd("FLUSHDB").query_async(&mut raw).await.unwrap();
+    house.move_prices(5..8).await;
+    let frames = client.up_to(8).await;
+    let frames: Vec<Value> = frames.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    let places: Vec<_> = frames.iter().filter(|frame| frame["data"]["version"].is_i64()).collect();
+    assert_eq!(places[0]["type"], "reset", "what came before cannot be continued");
+    assert_ne!(places[0]["epoch"], before["epoch"]);
+    let seqs: Vec<i64> = places.iter().map(|frame| frame["seq"].as_i64().unwrap()).collect();
+    assert!(seqs.is_sorted_by(|a, b| a < b) && seqs[0] > 5, "{seqs:?}");
+}
+
+#[tokio::test]
+async fn a_trader_s_act_reaches_the_readers() {
+    let house = House::new().await;
+    let mut client = Client::connect(&house.second).await;
+    client.follow(&house, None).await;
+    client.next().await;
+    let keyed = Keyed {
+        key: "k".to_owned(),
+        request_hash: [0; 32],
+        trace_id: "t".to_owned(),
+        deadline: Instant::now() + WAIT,
+    };
+    house.first.app().suspend(house.market, "trader", keyed, "why".to_owned()).await.unwrap();
+    let (_, frame) = client.next().await;
+    assert_eq!((&frame["seq"], &frame["data"]["status"]), (&json!(2), &json!("SUSPENDED")));
+}
+
+#[tokio::test]
+async fn readers_are_told_when_prices_are_too_old_and_when_they_are_not() {
+    let house = House::new().await;
+    let mut client = Client::connect(&house.second).await;
+    client.follow(&house, None).await;
+    client.next().await;
+    house.clock.set(T0.plus_millis(60_000));
+    let (_, stale) = client.next().await;
+    assert_eq!((&stale["type"], &stale["seq"]), (&json!("stale"), &json!(1)));
+    house.first.app().renew("test", house.clock.now()).await.unwrap();
+    let (_, fresh) = client.next().await;
+    assert_eq!((&fresh["type"], &fresh["seq"]), (&json!("fresh"), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_slow_reader_misses_prices_and_no_status() {
+    let house = House::new().await;
+    let mut reader = house.second.app().reader();
+    let Subscribed::From(first) = reader.subscribe(house.market, None).await.unwrap() else { panic!() };
+    assert!(matches!(&first[..], [Delivery::Frame(FrameKind::Snapshot, _)]), "{first:?}");
+    house.move_prices(1..30).await;
+    let mut suspended = source(30);
+    suspended.status = overround_domain::markets::SourceStatus::Suspended;
+    house.first.app().publish("test", house.clock.now(), &[suspended]).await.unwrap();
+    house.move_prices(31..60).await;
+    let (mut seqs, mut passed_over, mut statuses) = (vec![1], 0, Vec::new());
+    while *seqs.last().unwrap() < 60 {
+        timeout(WAIT, reader.arrived()).await.unwrap();
+        for delivery in reader.take(true) {
+            match delivery {
+                Delivery::Frame(FrameKind::Update, frame) => {
+                    seqs.push(frame.position.seq);
+                    statuses.push(frame.snapshot.status.as_str());
+                }
+                Delivery::Conflated { frames, .. } => passed_over += frames,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert!(seqs.is_sorted_by(|a, b| a < b), "{seqs:?}");
+    assert_eq!(seqs.len() + passed_over, 60, "what is not sent is counted");
+    assert!(statuses.contains(&"SUSPENDED"), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn bad_input_is_refused_with_its_reason() {
+    let house = House::with(ApiSettings { stream_subscriptions_max: 1, ..ApiSettings::default() }).await;
+    let mut client = Client::connect(&house.first).await;
+    let unknown = format!("markets:{}", MarketId::from_uuid(uuid::Uuid::now_v7()));
+    let cases = [
+        (json!({"subscribe": [{"channel": "weather"}]}), "INVALID_CHANNEL"),
+        (json!({"subscribe": [{"channel": "markets:bet_1"}]}), "INVALID_CHANNEL"),
+        (json!({"subscribe": [{"channel": unknown}]}), "NOT_FOUND"),
+        (json!({"subscribe": [{"channel": house.channel(), "epoch": "a"}]}), "INVALID_PLACE"),
+        (json!({"subscribe": [{"channel": house.channel(), "epoch": "a", "seq": 0}]}), "INVALID_PLACE"),
+        (json!({"unsubscribe": [house.channel()]}), "NOT_SUBSCRIBED"),
+        (json!({"unsubscribe": ["markets:"]}), "INVALID_CHANNEL"),
+    ];
+    for (message, code) in cases {
+        client.say(&message).await;
+        let (_, frame) = client.next().await;
+        assert_eq!((&frame["type"], &frame["data"]["code"]), (&json!("error"), &json!(code)), "{message}");
+    }
+    client.follow(&house, None).await;
+    client.next().await;
+    client.say(&json!({"subscribe": [{"channel": house.channel()}]})).await;
+    assert_eq!(client.next().await.1["data"]["code"], "TOO_MANY_SUBSCRIPTIONS");
+    client.say(&json!({"unsubscribe": [house.channel()]})).await;
+    assert_eq!(client.next().await.1["type"], "unsubscribed");
+    for message in ["no JSON", "[]", r#"{"subscribe": 1}"#, r#"{"shout": []}"#] {
+        let mut client = Client::connect(&house.first).await;
+        client.0.send(Message::text(message)).await.unwrap();
+        assert_eq!(client.closed().await.0, 4400, "{message}");
+    }
+    let mut client = Client::connect(&house.first).await;
+    for _ in 0..100 {
+        client.0.feed(Message::text("{}")).await.unwrap();
+    }
+    client.0.flush().await.unwrap();
+    assert_eq!(client.closed().await.0, 4429);
+    let mut client = Client::connect(&house.first).await;
+    client.0.send(Message::text("x".repeat(70_000))).await.unwrap();
+    let ended = timeout(WAIT, client.0.next()).await.unwrap();
+    assert!(matches!(ended, None | Some(Err(_) | Ok(Message::Close(_)))), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_stream_is_a_websocket_of_somebody_with_few_of_them() {
+    let house =
+        House::with(ApiSettings { stream_connections_per_user_max: 2, ..ApiSettings::default() }).await;
+    let player = house.first.caller("ann", &[Role::Player]);
+    player.get("/v1/stream").await.problem(426, "UPGRADE_REQUIRED");
+    player.get("/v1/stream?heartbeat_ms=1").await.problem(400, "INVALID_QUERY");
+    house.first.anybody().get("/v1/stream").await.problem(401, "UNAUTHENTICATED");
+    let open = [Client::connect(&house.first).await, Client::connect(&house.first).await];
+    match Client::try_connect(&house.first, "ann", "").await {
+        Err(Error::Http(answer)) => assert_eq!(answer.status(), 429),
+        other => panic!("{:?}", other.map(|_| ())),
+    }
+    assert!(Client::try_connect(&house.first, "bob", "").await.is_ok(), "another user's are their own");
+    drop(open);
+    let began = Instant::now();
+    while Client::try_connect(&house.first, "ann", "").await.is_err() {
+        assert!(began.elapsed() < WAIT, "what is closed counts no more");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_ends_says_so() {
+    let house = House::new().await;
+    let mut client = Client::connect(&house.first).await;
+    client.follow(&house, None).await;
+    client.next().await;
+    drop(house.first);
+    assert_eq!(client.closed().await.0, 1001);
+}
