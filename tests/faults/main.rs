@@ -11,6 +11,7 @@ mod ledger;
 mod load;
 mod postgres;
 mod process;
+mod readers;
 mod servers;
 mod stage;
 mod wounds;

@@ -189,9 +189,14 @@ impl Stage {
         self.kill("postgres", &self.data()).await;
     }
 
+    /// The folder that Valkey runs in.
+    pub(crate) fn valkey(&self) -> PathBuf {
+        self.place("valkey")
+    }
+
     /// Kills Valkey where it stands.
     pub(crate) async fn kill_valkey(&self) {
-        self.kill("valkey-server", &self.place("valkey")).await;
+        self.kill("valkey-server", &self.valkey()).await;
     }
 
     async fn kill(&self, program: &str, folder: &std::path::Path) {
@@ -244,7 +249,7 @@ impl Drop for Stage {
     fn drop(&mut self) {
         self.renewing.abort();
         // What a test wrote is worth no orderly shutdown, which writes everything once more.
-        let running = [("postgres", self.data()), ("valkey-server", self.place("valkey"))];
+        let running = [("postgres", self.data()), ("valkey-server", self.valkey())];
         for (program, folder) in running {
             of_server(program, &folder).into_iter().for_each(|id| {
                 signal(id, "KILL");

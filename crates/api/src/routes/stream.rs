@@ -15,8 +15,13 @@ use utoipa::IntoParams;
 
 /// The largest message of a reader, in bytes.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// What is read of a connection at once, in bytes; each has a buffer of so much.
+const READ_BYTES: usize = 4 * 1024;
 /// How much may wait in a connection's own buffer, in bytes, before its reader is waited for.
 const UNSENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// How long a connection may last, whatever its token says.
+const CONNECTION_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 /// How to be told.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -60,13 +65,13 @@ pub async fn stream(
         conflate: ms(params.conflate_ms.map_or(0, |ms| ms.0)),
         heartbeat: ms(params.heartbeat_ms.map_or(15_000, |ms| ms.0)),
         subscriptions_max: state.settings.stream_subscriptions_max,
-        until: Instant::now() + caller.expires_in(),
+        until: Instant::now() + caller.expires_in().min(CONNECTION_MAX),
         stop: state.stop.clone(),
     };
     Ok(upgrade
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
-        .write_buffer_size(0)
+        .read_buffer_size(READ_BYTES)
         .max_write_buffer_size(UNSENT_BYTES_MAX)
         .on_upgrade(move |socket| Session::new(state.app, socket, terms, open).run()))
 }

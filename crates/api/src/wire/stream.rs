@@ -148,7 +148,7 @@ pub fn notice_text(delivery: &Delivery, now: Timestamp) -> Option<String> {
         Delivery::Window { market_id, at, sellable, confirmed_at } => {
             let kind = if *sellable { "fresh" } else { "stale" };
             let data = WindowData { confirmed_at: confirmed_at.map(Time) };
-            Some(text(Channel::Market(*market_id), Some(at), kind, data, now))
+            Some(text(Channel::Market(*market_id), at.as_ref(), kind, data, now))
         }
     }
 }

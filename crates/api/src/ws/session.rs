@@ -5,6 +5,7 @@ use crate::wire::stream::{Ask, Channel, Subscribe, error_text, followed_text, fr
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures::SinkExt;
 use overround_app::{App, Delivery, Error, Position, Reader, Subscribed};
+use overround_domain::ids::MarketId;
 use overround_domain::time::Timestamp;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 const SEND_WAIT: Duration = Duration::from_secs(10);
 /// How many heartbeats may pass without a sign of life of the reader.
 const SILENT_BEATS_MAX: u32 = 3;
+/// How long an epoch may be, in bytes.
+const EPOCH_BYTES_MAX: usize = 64;
 /// How many messages a reader may send in a second.
 const MESSAGES_A_SECOND_MAX: u32 = 50;
 
@@ -151,13 +154,27 @@ impl Session {
         for channel in ask.unsubscribe {
             self.unsubscribe(&channel).await?;
         }
-        let mut named = BTreeSet::new();
-        for wish in ask.subscribe {
-            if named.insert(wish.channel.clone()) {
-                self.subscribe(wish).await?;
-            }
-        }
+        self.subscribe_all(ask.subscribe).await?;
         self.flush().await
+    }
+
+    async fn subscribe_all(&mut self, wishes: Vec<Subscribe>) -> Result<(), End> {
+        let market_of = |wish: &Subscribe| match wish.channel.parse() {
+            Ok(Channel::Market(market)) => Some(market),
+            Err(_) => None,
+        };
+        let markets: BTreeSet<MarketId> = wishes.iter().filter_map(market_of).collect();
+        let markets: Vec<MarketId> = markets.into_iter().collect();
+        let known = self.app.known_markets(&markets).await;
+        if let Err(error) = &known
+            && !matches!(error, Error::Unavailable { .. })
+        {
+            tracing::error!(%error, "channels cannot be followed");
+        }
+        for wish in wishes {
+            self.subscribe(&wish, known.as_ref().ok()).await?;
+        }
+        Ok(())
     }
 
     async fn unsubscribe(&mut self, name: &str) -> Result<(), End> {
@@ -170,7 +187,8 @@ impl Session {
         }
     }
 
-    async fn subscribe(&mut self, wish: Subscribe) -> Result<(), End> {
+    /// Follows a channel, if it is one of those that are known; none are while the database is away.
+    async fn subscribe(&mut self, wish: &Subscribe, known: Option<&BTreeSet<MarketId>>) -> Result<(), End> {
         let name = wish.channel.as_str();
         let Channel::Market(market) = match name.parse::<Channel>() {
             Ok(channel) => channel,
@@ -178,7 +196,7 @@ impl Session {
         };
         let seen = match (wish.epoch.as_deref(), wish.seq) {
             (None, None) => None,
-            (Some(epoch), Some(seq)) if epoch.len() <= 64 && seq > 0 => {
+            (Some(epoch), Some(seq)) if epoch.len() <= EPOCH_BYTES_MAX && seq > 0 => {
                 Some(Position { epoch: epoch.into(), seq })
             }
             _ => {
@@ -187,32 +205,23 @@ impl Session {
                     .await;
             }
         };
+        let Some(known) = known else {
+            return self.refuse(name, "UNAVAILABLE", "nothing can be learnt of it now; ask again").await;
+        };
+        if !known.contains(&market) {
+            return self.refuse(name, "NOT_FOUND", "there is no such market").await;
+        }
         if self.reader.followed() >= self.terms.subscriptions_max {
             let detail = format!("a connection follows at most {} channels", self.terms.subscriptions_max);
             return self.refuse(name, "TOO_MANY_SUBSCRIPTIONS", &detail).await;
         }
-        let subscribed = match self.app.check_market(market).await {
-            Ok(()) => self.reader.subscribe(market, seen).await,
-            Err(error) => Err(error),
-        };
-        match subscribed {
-            Ok(Subscribed::From(news)) => {
-                self.say(followed_text(Channel::Market(market), true, self.now())).await?;
-                self.tell(news).await
-            }
-            Ok(Subscribed::Already) => {
+        match self.reader.subscribe(market, seen) {
+            Subscribed::Now => self.say(followed_text(Channel::Market(market), true, self.now())).await,
+            Subscribed::Already => {
                 self.refuse(name, "ALREADY_SUBSCRIBED", "this connection follows it").await
             }
-            Ok(Subscribed::Full) => {
+            Subscribed::Full => {
                 self.refuse(name, "UNAVAILABLE", "this server follows as many markets as it can").await
-            }
-            Err(Error::NotFound { .. }) => self.refuse(name, "NOT_FOUND", "there is no such market").await,
-            Err(Error::Unavailable { .. }) => {
-                self.refuse(name, "UNAVAILABLE", "nothing can be learnt of it now; ask again").await
-            }
-            Err(error) => {
-                tracing::error!(%error, channel = name, "a channel cannot be followed");
-                self.refuse(name, "INTERNAL", "a defect; the operator finds it in the log").await
             }
         }
     }

@@ -43,8 +43,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
         } else {
             tracing::debug!(%error, "Redis cannot be followed yet");
         }
-        // Nobody knows meanwhile what is published: what is shown ages, and is told to be stale when it is.
-        look(&shared).await;
+        // Nobody hears meanwhile what is published: readers are told at once if nothing can be sold either.
+        look(&shared, true).await;
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep(again_after) => again_after = (again_after * 2).min(AGAIN_AFTER.1),
@@ -128,16 +128,17 @@ impl Follower<'_> {
                 self.fill(&topic).await?;
             }
         }
-        look(self.shared).await;
+        look(self.shared, false).await;
         Ok(())
     }
 }
 
-/// Looks whether the prices of the markets that are read may still be sold.
-async fn look(shared: &Shared) {
+/// Looks whether the prices of the markets that are read may still be sold; of those only whose window may have ended,
+/// or of all.
+async fn look(shared: &Shared, all: bool) {
     let now = Instant::now();
-    let due: Vec<Arc<Topic>> =
-        shared.all().into_iter().filter(|topic| topic.is_to_be_looked_at(now)).collect();
+    let due = |topic: &Arc<Topic>| all || topic.is_to_be_looked_at(now);
+    let due: Vec<Arc<Topic>> = shared.all().into_iter().filter(due).collect();
     for topics in due.chunks(LOOKED_AT_ONCE) {
         let markets: Vec<MarketId> = topics.iter().map(|topic| topic.market).collect();
         // Without Redis nothing is sold.

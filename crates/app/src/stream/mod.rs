@@ -15,7 +15,7 @@ pub use topic::{Frame, FrameKind};
 use crate::{App, Clock, Error};
 use overround_domain::ids::MarketId;
 use overround_live::Live;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -111,12 +111,15 @@ impl App {
         Reader::new(Arc::clone(&self.stream().shared))
     }
 
-    /// Whether there is such a market. What does not exist is not followed.
+    /// Which of these markets there are. What does not exist is not followed.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none.
-    pub async fn check_market(&self, market: MarketId) -> Result<(), Error> {
-        let rows = overround_store::market::markets::load(self.store().read(), &[market]).await?;
-        rows.first().map(|_| ()).ok_or_else(|| Error::not_found("market", market))
+    /// When the database is away.
+    pub async fn known_markets(&self, markets: &[MarketId]) -> Result<BTreeSet<MarketId>, Error> {
+        if markets.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let rows = overround_store::market::markets::load(self.store().read(), markets).await?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
     }
 }

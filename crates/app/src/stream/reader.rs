@@ -2,20 +2,16 @@
 
 use super::Shared;
 use super::topic::{Frame, FrameKind, Topic, Unseen, Window};
-use crate::Error;
 use overround_domain::ids::MarketId;
 use overround_domain::time::Timestamp;
 use overround_live::Position;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::sync::Notify;
 
 /// How many frames of a market a reader may be behind and still gets each of them.
 const BEHIND_MAX: usize = 16;
-/// How long a reader waits for a market that nothing is known of yet.
-const FIRST_WAIT: Duration = Duration::from_secs(2);
 
 /// What is told to a reader.
 #[derive(Debug, Clone)]
@@ -35,8 +31,8 @@ pub enum Delivery {
     Window {
         /// The market.
         market_id: MarketId,
-        /// Where it stands.
-        at: Position,
+        /// How far the reader has seen it; none before the first frame.
+        at: Option<Position>,
         /// Whether they may.
         sellable: bool,
         /// The producer's last sign of life, as far as it is known.
@@ -45,10 +41,10 @@ pub enum Delivery {
 }
 
 /// What became of a subscription.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subscribed {
-    /// What the reader has not seen, in order; nothing where it has seen everything.
-    From(Vec<Delivery>),
+    /// It is followed from now on.
+    Now,
     /// The reader follows it already.
     Already,
     /// This process follows as many markets as it can.
@@ -75,9 +71,28 @@ impl Mailbox {
     }
 }
 
-struct Subscription {
+/// A reader's place among a topic's readers; dropped, it is none of them any more.
+struct Joined {
     topic: Arc<Topic>,
-    seen: Position,
+    reader: u64,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        self.topic.leave(self.reader);
+        if self.topic.is_idle() {
+            self.shared.changed.notify_one();
+        }
+    }
+}
+
+struct Subscription {
+    joined: Joined,
+    /// How far the reader has seen the market; none before the first frame.
+    seen: Option<Position>,
+    /// Whether it got what there was when it came: being away is not being slow.
+    caught_up: bool,
     /// Whether the reader was told that the prices may be sold; at first it takes them so.
     told_sellable: bool,
 }
@@ -102,45 +117,24 @@ impl Reader {
         self.subscriptions.len()
     }
 
-    /// Follows a market, from the place that the reader has seen, or from how it stands.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when nothing can be learnt of the market in time.
-    pub async fn subscribe(&mut self, market: MarketId, seen: Option<Position>) -> Result<Subscribed, Error> {
+    /// Follows a market, from the place that the reader has seen, or from how it stands. What there is arrives as soon
+    /// as it is known.
+    pub fn subscribe(&mut self, market: MarketId, seen: Option<Position>) -> Subscribed {
         if self.subscriptions.contains_key(&market) {
-            return Ok(Subscribed::Already);
+            return Subscribed::Already;
         }
-        let Some(topic) = self.shared.topic(market) else { return Ok(Subscribed::Full) };
+        let Some(topic) = self.shared.topic(market) else { return Subscribed::Full };
         topic.join(self.id, &self.mailbox);
-        let Some(newest) = first_frame(&topic).await else {
-            topic.leave(self.id);
-            return Err(Error::Unavailable { part: "redis", retry_after_s: 1 });
-        };
-        let (first, seen) = match seen {
-            Some(seen) => (Vec::new(), seen),
-            None => {
-                let at = newest.position.clone();
-                (vec![Delivery::Frame(FrameKind::Snapshot, newest)], at)
-            }
-        };
-        let mut subscription = Subscription { topic, seen, told_sellable: true };
-        // Whoever was away gets all that is kept: being away is not being slow.
-        let mut told = first;
-        told.extend(subscription.news(market, usize::MAX));
+        let joined = Joined { topic, reader: self.id, shared: Arc::clone(&self.shared) };
+        let subscription = Subscription { joined, seen, caught_up: false, told_sellable: true };
         self.subscriptions.insert(market, subscription);
-        Ok(Subscribed::From(told))
+        self.mailbox.put(market);
+        Subscribed::Now
     }
 
     /// Follows a market no more. False if it was not followed.
     pub fn unsubscribe(&mut self, market: MarketId) -> bool {
-        match self.subscriptions.remove(&market) {
-            Some(subscription) => {
-                subscription.topic.leave(self.id);
-                self.shared.changed.notify_one();
-                true
-            }
-            None => false,
-        }
+        self.subscriptions.remove(&market).is_some()
     }
 
     /// Returns when a market that is followed has something new.
@@ -162,55 +156,30 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
-    fn drop(&mut self) {
-        for subscription in self.subscriptions.values() {
-            subscription.topic.leave(self.id);
-        }
-        self.shared.changed.notify_one();
-    }
-}
-
-/// The market as it stands, waiting a while for it to be known.
-async fn first_frame(topic: &Topic) -> Option<Arc<Frame>> {
-    let known = async {
-        loop {
-            let heard = topic.heard.notified();
-            if let Some(frame) = topic.latest() {
-                return frame;
-            }
-            heard.await;
-        }
-    };
-    tokio::time::timeout(FIRST_WAIT, known).await.ok()
-}
-
 impl Subscription {
-    fn news(&mut self, market: MarketId, behind_max: usize) -> Vec<Delivery> {
+    fn news(&mut self, market_id: MarketId, behind_max: usize) -> Vec<Delivery> {
+        let topic = &self.joined.topic;
         let mut told = Vec::new();
-        match self.topic.unseen(&self.seen) {
+        match topic.unseen(self.seen.as_ref()) {
             Unseen::Nothing => {}
-            Unseen::Reset(frame) => {
-                self.seen = frame.position.clone();
-                told.push(Delivery::Frame(FrameKind::Reset, frame));
+            Unseen::Newest(kind, frame) => told.push(Delivery::Frame(kind, frame)),
+            Unseen::Frames(frames) if self.caught_up && frames.len() > behind_max => {
+                told.extend(conflated(market_id, &frames));
             }
             Unseen::Frames(frames) => {
-                if let Some(last) = frames.last() {
-                    self.seen = last.position.clone();
-                }
-                if frames.len() > behind_max {
-                    told.extend(conflated(market, &frames));
-                } else {
-                    told.extend(frames.into_iter().map(|frame| Delivery::Frame(FrameKind::Update, frame)));
-                }
+                told.extend(frames.into_iter().map(|frame| Delivery::Frame(FrameKind::Update, frame)));
             }
         }
-        if let Some(Window { sellable, confirmed_at }) = self.topic.window()
+        if let Some(Delivery::Frame(_, last)) = told.last() {
+            self.seen = Some(last.position.clone());
+        }
+        self.caught_up |= topic.latest().is_some();
+        if let Some(Window { sellable, confirmed_at }) = topic.window()
             && sellable != self.told_sellable
         {
             self.told_sellable = sellable;
             let at = self.seen.clone();
-            told.push(Delivery::Window { market_id: market, at, sellable, confirmed_at });
+            told.push(Delivery::Window { market_id, at, sellable, confirmed_at });
         }
         told
     }

@@ -9,7 +9,6 @@ use overround_live::{Held, History, KEPT_VERSIONS, Position};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// How a frame stands to what its reader has seen.
@@ -68,8 +67,8 @@ pub(super) struct Window {
 pub(super) enum Unseen {
     Nothing,
     Frames(Vec<Arc<Frame>>),
-    /// It cannot go on from there: the newest frame.
-    Reset(Arc<Frame>),
+    /// The newest frame: the first that the reader sees, or it cannot go on from where it is.
+    Newest(FrameKind, Arc<Frame>),
 }
 
 #[derive(Default)]
@@ -87,13 +86,11 @@ pub(super) struct Topic {
     state: Mutex<State>,
     /// Readers who are about to come.
     expected: AtomicUsize,
-    /// Something was heard of it.
-    pub(super) heard: Notify,
 }
 
 impl Topic {
     pub(super) fn new(market: MarketId) -> Self {
-        Self { market, state: Mutex::default(), expected: AtomicUsize::new(0), heard: Notify::new() }
+        Self { market, state: Mutex::default(), expected: AtomicUsize::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -157,28 +154,27 @@ impl Topic {
             Some(seq) if continues(seq) => {}
             Some(_) if last.as_ref().is_some_and(|last| last.seq > history.at.seq) => return,
             Some(_) => state.frames.clear(),
-            None => return self.heard.notify_waiters(),
+            None => return,
         }
         for snapshot in history.versions {
             let position = Position { epoch: Arc::clone(&history.at.epoch), seq: snapshot.version };
             state.push(position, snapshot);
         }
         state.wake(self.market);
-        drop(state);
-        self.heard.notify_waiters();
     }
 
     /// What a reader who has seen everything up to `seen` has not seen. Nothing that is older than that is ever said.
-    pub(super) fn unseen(&self, seen: &Position) -> Unseen {
+    pub(super) fn unseen(&self, seen: Option<&Position>) -> Unseen {
         let state = self.state();
         let (Some(oldest), Some(newest)) = (state.frames.front(), state.frames.back()) else {
             return Unseen::Nothing;
         };
+        let Some(seen) = seen else { return Unseen::Newest(FrameKind::Snapshot, Arc::clone(newest)) };
         if newest.position.seq < seen.seq || newest.position == *seen {
             return Unseen::Nothing;
         }
-        if newest.position.epoch != seen.epoch || seen.seq + 1 < oldest.position.seq {
-            return Unseen::Reset(Arc::clone(newest));
+        if newest.position.epoch != seen.epoch || seen.seq.saturating_add(1) < oldest.position.seq {
+            return Unseen::Newest(FrameKind::Reset, Arc::clone(newest));
         }
         Unseen::Frames(state.frames.iter().filter(|frame| frame.position.seq > seen.seq).cloned().collect())
     }

@@ -1,0 +1,173 @@
+//! Readers of the stream while Valkey is killed, stopped and emptied, and a server dies: each keeps the history of what it
+//! saw, and the histories are checked.
+
+use crate::load::parsed;
+use crate::process::{of_server, signal};
+use crate::stage::Stage;
+use crate::{POLL, until};
+use futures::{SinkExt, StreamExt};
+use overround_api::Role;
+use overround_testkit::match_odds;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// How often a price changes.
+const PRICE_EVERY: Duration = Duration::from_millis(20);
+
+/// A reader that comes back with its place, to the next server, whenever it is cut off.
+struct Reader {
+    frames: Arc<Mutex<Vec<Value>>>,
+    task: JoinHandle<()>,
+}
+
+impl Reader {
+    fn start(mut addresses: Vec<String>, first: usize, token: String, channel: String) -> Self {
+        let frames = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&frames);
+        addresses.rotate_left(first);
+        let task = tokio::spawn(async move {
+            for address in addresses.iter().cycle() {
+                // However it ends, it is begun again.
+                drop(follow(address, &token, &channel, &seen).await);
+                tokio::time::sleep(POLL).await;
+            }
+        });
+        Self { frames, task }
+    }
+
+    fn count(&self, kind: &str) -> usize {
+        self.frames.lock().unwrap().iter().filter(|frame| frame["type"] == kind).count()
+    }
+
+    fn last_version(&self) -> i64 {
+        let frames = self.frames.lock().unwrap();
+        frames.iter().rev().find_map(|frame| frame["data"]["version"].as_i64()).unwrap_or(0)
+    }
+
+    /// Ends the reader, and checks that what it saw rose by one within an epoch, or by as much as it was told to have
+    /// missed, and rose at all between epochs.
+    fn check(self) {
+        self.task.abort();
+        let frames = self.frames.lock().unwrap();
+        let mut last: Option<(&str, i64)> = None;
+        for frame in frames.iter() {
+            let kind = frame["type"].as_str().unwrap();
+            if !["snapshot", "update", "reset", "conflated"].contains(&kind) {
+                continue;
+            }
+            let at = (frame["epoch"].as_str().unwrap(), frame["seq"].as_i64().unwrap());
+            if let Some((epoch, seq)) = last {
+                // What Redis lost may be told once more, in another epoch.
+                let rises = if at.0 == epoch { at.1 > seq } else { at.1 >= seq };
+                assert!(rises, "{at:?} after {last:?}: {frame}");
+                if kind == "update" {
+                    assert_eq!(at, (epoch, seq + 1), "a gap: {frame}");
+                }
+            }
+            last = Some(at);
+        }
+    }
+}
+
+/// Follows the channel from the last place seen until it is cut off.
+async fn follow(address: &str, token: &str, channel: &str, seen: &Mutex<Vec<Value>>) -> Result<(), Error> {
+    let mut request = format!("{}/v1/stream", address.replace("http://", "ws://")).into_client_request()?;
+    request.headers_mut().insert("Authorization", format!("Bearer {token}").parse().unwrap());
+    let (mut socket, _) = connect_async(request).await?;
+    let mut wish = json!({ "channel": channel });
+    if let Some(last) = seen.lock().unwrap().iter().rev().find(|frame| frame["seq"].is_i64()) {
+        wish["epoch"] = last["epoch"].clone();
+        wish["seq"] = last["seq"].clone();
+    }
+    socket.send(Message::text(json!({ "subscribe": [wish] }).to_string())).await?;
+    while let Some(message) = socket.next().await {
+        match message? {
+            Message::Text(text) => {
+                let frame = parsed(&text);
+                // What cannot be followed now is asked for again.
+                if frame["type"] == "error" {
+                    return Ok(());
+                }
+                seen.lock().unwrap().push(frame);
+            }
+            Message::Close(_) => return Ok(()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Changes the price of the first market for ever, whatever fails.
+fn move_prices(stage: &Stage) -> JoinHandle<()> {
+    let producer = stage.producer.clone();
+    tokio::spawn(async move {
+        for number in 0u32.. {
+            let back = if number.is_multiple_of(2) { 3 } else { 2 };
+            let source = match_odds("e0", "m0", &[(back, 1), (2, 1)]);
+            drop(producer.publish("faults", producer.clock().now(), &[source]).await);
+            tokio::time::sleep(PRICE_EVERY).await;
+        }
+    })
+}
+
+#[tokio::test]
+async fn versions_only_rise_for_readers_whatever_breaks() {
+    let mut stage = Stage::new(2).await;
+    let channel = format!("markets:{}", stage.markets[0].market_id);
+    let token = stage.token("reader", &[Role::Player]);
+    let readers: Vec<Reader> = (0..4)
+        .map(|number| Reader::start(stage.addresses(), number % 2, token.clone(), channel.clone()))
+        .collect();
+    let moving = move_prices(&stage);
+    let all_see_more = async |count: usize| {
+        let before: Vec<i64> = readers.iter().map(Reader::last_version).collect();
+        let more = i64::try_from(count).unwrap();
+        until("every reader sees more", async || {
+            readers.iter().zip(&before).all(|(reader, before)| reader.last_version() >= before + more)
+        })
+        .await;
+    };
+    let all_told_stale = async || {
+        let before: Vec<usize> = readers.iter().map(|reader| reader.count("stale")).collect();
+        until("every reader is told that nobody knows the prices", async || {
+            readers.iter().zip(&before).all(|(reader, before)| reader.count("stale") > *before)
+        })
+        .await;
+    };
+    all_see_more(10).await;
+
+    // Valkey dies, and comes back empty.
+    stage.kill_valkey().await;
+    all_told_stale().await;
+    stage.supervise().await;
+    all_see_more(10).await;
+
+    // Valkey stands still: no connection breaks, and nothing is said.
+    let valkey = of_server("valkey-server", &stage.valkey());
+    valkey.iter().for_each(|id| assert!(signal(*id, "STOP")));
+    all_told_stale().await;
+    valkey.iter().for_each(|id| assert!(signal(*id, "CONT")));
+    all_see_more(10).await;
+
+    // A server dies: its readers go on at the other one, from their places.
+    stage.servers[0].kill();
+    all_see_more(10).await;
+    stage.servers[0].start_again().await;
+    all_see_more(10).await;
+
+    moving.abort();
+    drop(moving.await);
+    let last = "SELECT version FROM market.markets WHERE source_key = 'm0'";
+    let last = stage.count(last).await;
+    until("every reader ends at the last version", async || {
+        readers.iter().all(|reader| reader.last_version() == last)
+    })
+    .await;
+    readers.into_iter().for_each(Reader::check);
+    stage.is_sound();
+}
