@@ -26,5 +26,5 @@ pub use docs::openapi;
 pub use metrics::{MetricsError, install_metrics};
 pub use metrics_exporter_prometheus::PrometheusHandle;
 pub use router::router;
-pub use serve::serve;
+pub use serve::{Ending, serve};
 pub use settings::{ApiSettings, Environment, UnknownEnvironment};

@@ -5,7 +5,7 @@ use crate::observe::{in_time, observe};
 use crate::problem::{NOT_FOUND, Problem};
 use crate::state::ApiState;
 use crate::ws::Connections;
-use crate::{ApiSettings, docs, routes};
+use crate::{ApiSettings, Ending, docs, routes};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -13,19 +13,18 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use overround_app::App;
 use std::any::Any;
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// The whole API over the use cases. `metrics` is what `/metrics` shows; streams end when `stop` is cancelled.
+/// The whole API over the use cases. `metrics` is what `/metrics` shows; streams end with `ending`.
 pub fn router(
     app: App,
     auth: Auth,
     settings: ApiSettings,
     metrics: PrometheusHandle,
-    stop: CancellationToken,
+    ending: Ending,
 ) -> Router {
     let connections = Connections::default();
-    let state = ApiState { app, settings: Arc::new(settings), metrics, connections, stop };
+    let state = ApiState { app, settings: Arc::new(settings), metrics, connections, ending };
     let (routes, _) = routes::all().split_for_parts();
     routes
         .merge(docs::routes())

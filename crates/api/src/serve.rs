@@ -5,16 +5,27 @@ use axum::serve::ListenerExt;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// How long requests in flight may take after the word to stop. Longer than any request may take.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 
-/// Serves until `stop` is cancelled, then takes no more connections, finishes the requests that it
-/// took, and returns.
+/// The word to end, and the streams that have to hear it.
+#[derive(Debug, Clone, Default)]
+pub struct Ending {
+    /// Cancelled, it is the word.
+    pub stop: CancellationToken,
+    /// The open streams.
+    pub streams: TaskTracker,
+}
+
+/// Serves until `ending` says to stop, then takes no more connections, finishes the requests that it
+/// took, tells the streams, and returns.
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, router: Router, ending: Ending) -> std::io::Result<()> {
+    let Ending { stop, streams } = ending;
     // An answer is one small write: waiting for more of it would only delay it.
     let listener = listener.tap_io(|tcp| {
         if let Err(error) = tcp.set_nodelay(true) {
@@ -27,7 +38,12 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         tokio::time::sleep(DRAIN_MAX).await;
     };
     tokio::select! {
-        ended = serving => ended,
+        ended = async {
+            let ended = serving.await;
+            streams.close();
+            streams.wait().await;
+            ended
+        } => ended,
         () = too_long => {
             tracing::warn!("connections were still open {} s after the word to stop", DRAIN_MAX.as_secs());
             Ok(())

@@ -1,11 +1,10 @@
 //! What every handler has at hand.
 
-use crate::ApiSettings;
 use crate::ws::Connections;
+use crate::{ApiSettings, Ending};
 use metrics_exporter_prometheus::PrometheusHandle;
 use overround_app::App;
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
 /// The router's state.
 #[derive(Clone)]
@@ -18,6 +17,6 @@ pub struct ApiState {
     pub metrics: PrometheusHandle,
     /// The open streams.
     pub connections: Connections,
-    /// The server is asked to end.
-    pub stop: CancellationToken,
+    /// The word to end, and who has to hear it.
+    pub ending: Ending,
 }

@@ -49,7 +49,7 @@ impl App {
         let inner = Inner {
             directory: Directory::default(),
             markets: markets::State::new(settings.seed),
-            stream: Stream::start(&live, &clock),
+            stream: Stream::start(&store, &live, &clock),
             settler: Notify::new(),
             store,
             keeper,

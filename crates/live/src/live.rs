@@ -72,6 +72,11 @@ impl Live {
         Ok(())
     }
 
+    /// Notes a version that this process was told of: no lower one is sold here any more.
+    pub fn saw(&self, snapshot: &Arc<Snapshot>) {
+        self.remember(Arc::clone(snapshot));
+    }
+
     /// Remembers a version of a market, unless a higher one is known. Answers the highest.
     pub(crate) fn remember(&self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
         let highest = self.highest.entry(&snapshot.market_id, None, |_, known| {

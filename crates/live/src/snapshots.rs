@@ -27,7 +27,7 @@ pub enum Word {
     Confirmed {
         /// The source's last sign of life.
         at: Timestamp,
-        /// For how many milliseconds that has been known; 0 or more. Its age begins with so much.
+        /// For how many milliseconds that has been known; 0 or more. Its age on the server's clock begins with so much.
         ago_ms: i64,
         /// How long it lives.
         lifetime: Lifetime,
@@ -175,7 +175,14 @@ impl Live {
         let calls = writes.iter().map(|write| self.write_call(write, now));
         let calls: Vec<ScriptInvocation<'_>> = calls.collect::<Result<_, _>>()?;
         let answers: Vec<(String, String)> = self.connection.call_all(&self.scripts.write, &calls).await?;
-        answers.iter().zip(writes).map(|(answer, write)| written(answer, write)).collect()
+        let note = |(answer, write): (&(String, String), &SnapshotWrite<'_>)| {
+            let written = written(answer, write)?;
+            if matches!(written, Write::Applied | Write::Unchanged | Write::Missing) {
+                self.remember(Arc::new(write.snapshot.clone()));
+            }
+            Ok(written)
+        };
+        answers.iter().zip(writes).map(note).collect()
     }
 
     fn write_call(&self, write: &SnapshotWrite<'_>, now: Now) -> Result<ScriptInvocation<'_>, Error> {

@@ -20,8 +20,6 @@ const FOLLOWED_AT_ONCE: usize = 500;
 /// What a subscriber hears.
 #[derive(Debug)]
 pub enum Heard {
-    /// From now on it hears of a market. What came before is in its history.
-    Follows(MarketId),
     /// A market has a new version.
     Version(Position, Arc<Snapshot>),
     /// The connection is lost, and with it what is published meanwhile: connect again.
@@ -62,6 +60,10 @@ impl Subscriber {
         let overflowed = Arc::new(AtomicBool::new(false));
         let noted = Arc::clone(&overflowed);
         let push = move |info: PushInfo| {
+            // Confirmations answer their commands: nobody waits for them here too.
+            if matches!(info.kind, PushKind::SSubscribe | PushKind::SUnsubscribe) {
+                return Ok(());
+            }
             sender.try_send(info).map_err(|_| {
                 noted.store(true, Ordering::Release);
                 SendError
@@ -77,7 +79,7 @@ impl Subscriber {
         Ok(())
     }
 
-    /// Follows markets, which it is told of one by one.
+    /// Hears of markets from now on. What came before is in their histories.
     ///
     /// # Errors
     /// When Redis is away.
@@ -122,11 +124,6 @@ impl Subscriber {
             }
             match push.kind {
                 PushKind::SMessage => return message_of(&push.data),
-                PushKind::SSubscribe => {
-                    if let Some(market) = push.data.first().and_then(text_of).and_then(market_of) {
-                        return Ok(Heard::Follows(market));
-                    }
-                }
                 PushKind::Disconnection => return Ok(Heard::Lost),
                 _ => {}
             }
@@ -150,8 +147,10 @@ impl Subscriber {
 
 /// The URL with the protocol that knows messages nobody asked for.
 fn with_resp3(url: &str) -> String {
+    let (url, fragment) =
+        url.split_once('#').map_or((url, String::new()), |(url, rest)| (url, format!("#{rest}")));
     let and = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{and}protocol=resp3")
+    format!("{url}{and}protocol=resp3{fragment}")
 }
 
 fn text_of(value: &Value) -> Option<&str> {

@@ -4,7 +4,7 @@ use crate::config::{Config, Environment};
 use crate::failure::{Failure, chain};
 use crate::issuer;
 use crate::stores::Stores;
-use overround_api::Auth;
+use overround_api::{Auth, Ending};
 use overround_app::{App, Clock, Settings};
 use overround_domain::betting::Rules;
 use overround_domain::markets::{JumpLimit, Margin, MarginBps, MarginMethod};
@@ -90,10 +90,11 @@ impl Served {
         let address = listener.local_addr().map_err(taken)?;
         let metrics = overround_api::install_metrics()
             .map_err(|error| Failure::failed(chain(&error), "start one API a process"))?;
-        let stop = CancellationToken::new();
+        let ending = Ending::default();
         let settings = issuer::api_settings(config);
-        let router = overround_api::router(app.clone(), auth, settings, metrics, stop.clone());
-        let task = tokio::spawn(overround_api::serve(listener, router, stop.clone()));
+        let router = overround_api::router(app.clone(), auth, settings, metrics, ending.clone());
+        let stop = ending.stop.clone();
+        let task = tokio::spawn(overround_api::serve(listener, router, ending));
         Ok(Self { address, stop, task })
     }
 

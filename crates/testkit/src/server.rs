@@ -1,7 +1,9 @@
 //! The whole API over a test's database, on a port of its own.
 
 use crate::{TestDb, done, redis_url};
-use overround_api::{ApiSettings, Auth, Environment, Keys, LocalIssuer, Role, install_metrics, user_id_of};
+use overround_api::{
+    ApiSettings, Auth, Ending, Environment, Keys, LocalIssuer, Role, install_metrics, user_id_of,
+};
 use overround_app::{App, Clock, Published, Settings};
 use overround_domain::ids::UserId;
 use overround_domain::markets::SourceMarket;
@@ -83,12 +85,13 @@ impl TestServer {
     /// When a part of it cannot be started.
     pub async fn serve(app: App, api: ApiSettings, issuer: LocalIssuer, keys: Keys) -> Self {
         let auth = done("set up authentication", Auth::new(&api, keys));
-        let stop = CancellationToken::new();
-        let router = overround_api::router(app.clone(), auth, api.clone(), metrics(), stop.clone());
+        let ending = Ending::default();
+        let router = overround_api::router(app.clone(), auth, api.clone(), metrics(), ending.clone());
         let listener = done("listen", TcpListener::bind("127.0.0.1:0").await);
         let base_url = format!("http://{}", done("read the port", listener.local_addr()));
-        let serving = tokio::spawn(overround_api::serve(listener, router, stop.clone()));
+        let serving = tokio::spawn(overround_api::serve(listener, router, ending.clone()));
         let client = done("make a client", reqwest::Client::builder().no_proxy().build());
+        let stop = ending.stop;
         Self { app, base_url, issuer, settings: api, client, stop, serving: Some(serving) }
     }
 

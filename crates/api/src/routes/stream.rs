@@ -44,8 +44,8 @@ pub struct StreamParams {
 /// `subscribe`, gets what came after it, or a `reset` with the market as it stands where that is not kept any more, or
 /// the epoch is over. A reader that falls behind gets the newest prices only: `conflated` says how many frames were
 /// passed over; none that changes a status, line or runner is. `stale` says that prices may not be sold any more, and
-/// `fresh` that they may again. What is refused is a frame of type `error`. Close codes: 1001 the server ends, 4400 bad
-/// message, 4401 token ended, 4408 silent, 4429 too many messages.
+/// `fresh` that they may again. What is refused is a frame of type `error`. Close codes: 1001 the server ends, 1009
+/// too large a message, 4400 bad message, 4401 token ended, 4408 silent, 4429 too many messages.
 #[utoipa::path(get, path = "/v1/stream", tag = "stream", params(StreamParams),
     responses((status = 101, description = "The connection is a WebSocket from now on.")))]
 pub async fn stream(
@@ -66,12 +66,15 @@ pub async fn stream(
         heartbeat: ms(params.heartbeat_ms.map_or(15_000, |ms| ms.0)),
         subscriptions_max: state.settings.stream_subscriptions_max,
         until: Instant::now() + caller.expires_in().min(CONNECTION_MAX),
-        stop: state.stop.clone(),
+        stop: state.ending.stop.clone(),
     };
     Ok(upgrade
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
         .read_buffer_size(READ_BYTES)
         .max_write_buffer_size(UNSENT_BYTES_MAX)
-        .on_upgrade(move |socket| Session::new(state.app, socket, terms, open).run()))
+        .on_upgrade(move |socket| {
+            let session = Session::new(state.app, socket, terms, open).run();
+            state.ending.streams.track_future(session)
+        }))
 }

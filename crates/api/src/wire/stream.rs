@@ -65,7 +65,7 @@ impl Serialize for Channel {
     }
 }
 
-/// A frame as it is sent. Only frames that are part of a channel's order carry a place in it.
+/// A frame as it is sent. Versions carry their place in the channel's order; notices carry the place that the reader is at.
 #[derive(Serialize)]
 struct Sent<'a, T> {
     channel: &'a str,

@@ -9,11 +9,13 @@ use overround_domain::ids::MarketId;
 use overround_domain::time::Timestamp;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// How long a reader may take to take what is sent.
 const SEND_WAIT: Duration = Duration::from_secs(10);
+/// How long a closed connection may take to be one.
+const FAREWELL_WAIT: Duration = Duration::from_secs(1);
 /// How many heartbeats may pass without a sign of life of the reader.
 const SILENT_BEATS_MAX: u32 = 3;
 /// How long an epoch may be, in bytes.
@@ -39,6 +41,7 @@ pub struct Terms {
 #[derive(Debug, Clone, Copy)]
 enum Closing {
     GoingAway,
+    Unreadable,
     BadMessage,
     TokenEnded,
     Silent,
@@ -49,7 +52,11 @@ impl Closing {
     const fn frame(self) -> (u16, &'static str) {
         match self {
             Self::GoingAway => (1001, "the server ends; connect again and go on from your places"),
-            Self::BadMessage => (4400, "a message is a JSON object with subscribe or unsubscribe"),
+            Self::Unreadable => (1009, "a message has at most 64 KiB"),
+            Self::BadMessage => (
+                4400,
+                "a message is a JSON object with subscribe or unsubscribe, and names no more channels than may be followed",
+            ),
             Self::TokenEnded => (4401, "the token has ended; connect with a new one"),
             Self::Silent => (4408, "no answer to pings; connect again"),
             Self::TooManyMessages => (4429, "too many messages; name more channels in one"),
@@ -88,7 +95,13 @@ impl Session {
             let (code, reason) = why.frame();
             metrics::counter!("overround_stream_closed_total", "code" => code.to_string()).increment(1);
             let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-            drop(timeout(SEND_WAIT, self.socket.send(close)).await);
+            let farewell = async {
+                self.socket.send(close).await?;
+                // Until the reader has closed too: a socket that is dropped with something unread loses what was sent.
+                while let Some(Ok(_)) = self.socket.recv().await {}
+                Ok::<(), axum::Error>(())
+            };
+            drop(timeout(FAREWELL_WAIT, farewell).await);
         }
     }
 
@@ -103,8 +116,18 @@ impl Session {
                 () = stop.cancelled() => Err(End::Closing(Closing::GoingAway)),
                 () = sleep_until(until) => Err(End::Closing(Closing::TokenEnded)),
                 received = self.socket.recv() => match received {
-                    Some(Ok(message)) => self.receive(message).await,
-                    Some(Err(_)) | None => Err(End::Gone),
+                    Some(Ok(message)) => {
+                        let followed = self.reader.followed();
+                        let received = self.receive(message).await;
+                        // What is followed now has not been sent yet: it waits for nothing.
+                        if self.reader.followed() > followed {
+                            next_at = Instant::now();
+                        }
+                        received
+                    }
+                    // To one that is cut off nothing can be said, which costs nothing to find out.
+                    Some(Err(_)) => Err(End::Closing(Closing::Unreadable)),
+                    None => Err(End::Gone),
                 },
                 () = self.reader.arrived(), if !waits => {
                     waits = true;
@@ -113,8 +136,7 @@ impl Session {
                 () = sleep_until(next_at), if waits => {
                     waits = false;
                     next_at = Instant::now() + conflate;
-                    let news = self.reader.take(!conflate.is_zero());
-                    self.tell(news).await
+                    self.tell_all().await
                 }
                 _ = beats.tick() => self.beat().await,
             };
@@ -137,7 +159,11 @@ impl Session {
         self.silent_beats = 0;
         match message {
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
-            Message::Close(_) => return Err(End::Gone),
+            Message::Close(_) => {
+                // The answer to it was made when it was read, and is sent now.
+                self.flush().await?;
+                return Err(End::Gone);
+            }
             Message::Text(_) | Message::Binary(_) => {}
         }
         let (since, count) = &mut self.messages;
@@ -151,6 +177,9 @@ impl Session {
         let Some(ask) = message.to_text().ok().and_then(ask_of) else {
             return Err(End::Closing(Closing::BadMessage));
         };
+        if ask.unsubscribe.len() + ask.subscribe.len() > self.terms.subscriptions_max * 2 {
+            return Err(End::Closing(Closing::BadMessage));
+        }
         for channel in ask.unsubscribe {
             self.unsubscribe(&channel).await?;
         }
@@ -230,6 +259,14 @@ impl Session {
         self.say(error_text(channel, code, detail, self.now())).await
     }
 
+    /// Tells what is new, market by market, so that what waits to be sent is never more than one market's.
+    async fn tell_all(&mut self) -> Result<(), End> {
+        while let Some(news) = self.reader.take(!self.terms.conflate.is_zero()) {
+            self.tell(news).await?;
+        }
+        self.flush().await
+    }
+
     async fn tell(&mut self, news: Vec<Delivery>) -> Result<(), End> {
         let asked_to_conflate = !self.terms.conflate.is_zero();
         let now = self.now();
@@ -253,7 +290,7 @@ impl Session {
             };
             self.feed(Message::Text(text)).await?;
         }
-        self.flush().await
+        Ok(())
     }
 
     async fn say(&mut self, text: String) -> Result<(), End> {
@@ -261,11 +298,11 @@ impl Session {
     }
 
     async fn feed(&mut self, message: Message) -> Result<(), End> {
-        in_time(self.socket.feed(message)).await
+        in_time(&self.terms, self.socket.feed(message)).await
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        in_time(self.socket.flush()).await
+        in_time(&self.terms, self.socket.flush()).await
     }
 
     fn now(&self) -> Timestamp {
@@ -278,12 +315,15 @@ fn ask_of(text: &str) -> Option<Ask> {
     text.trim_start().starts_with('{').then(|| serde_json::from_str(text).ok()).flatten()
 }
 
-/// Waits for the reader to take what is sent. One who does not in time is gone: a word to it would wait as long.
-async fn in_time<E>(sending: impl Future<Output = Result<(), E>>) -> Result<(), End> {
-    match timeout(SEND_WAIT, sending).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(End::Gone),
-        Err(_) => {
+/// Waits for the reader to take what is sent, but not past the end of its token or of the server. One who does not in
+/// time is gone: a word to it would wait as long.
+async fn in_time<E>(terms: &Terms, sending: impl Future<Output = Result<(), E>>) -> Result<(), End> {
+    tokio::select! {
+        biased;
+        sent = sending => sent.map_err(|_| End::Gone),
+        () = terms.stop.cancelled() => Err(End::Closing(Closing::GoingAway)),
+        () = sleep_until(terms.until) => Err(End::Closing(Closing::TokenEnded)),
+        () = sleep(SEND_WAIT) => {
             metrics::counter!("overround_stream_closed_total", "code" => "slow").increment(1);
             Err(End::Gone)
         }

@@ -3,7 +3,9 @@
 use super::Shared;
 use super::topic::Topic;
 use overround_domain::ids::MarketId;
-use overround_live::{Error, Heard, Held, Subscriber};
+use overround_domain::markets::Snapshot;
+use overround_live::{Error, Heard, Lifetime, Position, SnapshotWrite, Subscriber, Word};
+use overround_store::market;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,39 +18,48 @@ const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(50), Duration::
 /// How many markets' windows are looked at in one round trip.
 const LOOKED_AT_ONCE: usize = 500;
 
+/// How many markets' histories are read in one round trip: each can be long.
+const FILLED_AT_ONCE: usize = 16;
+/// For how long what nobody confirms is shown.
+const SHOWN: Lifetime = Lifetime { fresh_ms: 8_000, stale_ms: 2_000 };
+
 /// Follows all topics until the stop.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let mut again_after = AGAIN_AFTER.0;
     let stop = shared.stop.clone();
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = for_ever(&shared) => {}
+    }
+}
+
+async fn for_ever(shared: &Shared) {
+    let mut again_after = AGAIN_AFTER.0;
     loop {
-        let connected = async {
-            let mut subscriber = shared.live.subscriber();
-            subscriber.connect().await?;
-            Ok(Follower { shared: &shared, subscriber, following: BTreeSet::new() })
-        };
-        let followed = async {
-            match connected.await {
-                Ok(follower) => (true, follower.follow().await),
-                Err(error) => (false, error),
-            }
-        };
-        let (was_connected, error) = tokio::select! {
-            () = stop.cancelled() => return,
-            ended = followed => ended,
-        };
-        if was_connected {
+        let began = Instant::now();
+        let error = followed(shared).await;
+        metrics::counter!("overround_stream_connections_lost_total").increment(1);
+        // A connection that lasted begins the waits anew.
+        if began.elapsed() > AGAIN_AFTER.1 {
             again_after = AGAIN_AFTER.0;
-            metrics::counter!("overround_stream_connections_lost_total").increment(1);
+        }
+        if again_after == AGAIN_AFTER.0 {
             tracing::warn!(%error, "the connection that hears of prices is lost, and made again");
         } else {
-            tracing::debug!(%error, "Redis cannot be followed yet");
+            tracing::debug!(%error, "prices cannot be heard yet");
         }
         // Nobody hears meanwhile what is published: readers are told at once if nothing can be sold either.
-        look(&shared, true).await;
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = sleep(again_after) => again_after = (again_after * 2).min(AGAIN_AFTER.1),
-        }
+        look(shared, true).await;
+        sleep(again_after).await;
+        again_after = (again_after * 2).min(AGAIN_AFTER.1);
+    }
+}
+
+/// Connects, and follows until the connection is lost; why.
+async fn followed(shared: &Shared) -> Error {
+    let mut subscriber = shared.live.subscriber();
+    match subscriber.connect().await {
+        Ok(()) => Follower { shared, subscriber, following: BTreeSet::new() }.follow().await,
+        Err(error) => error,
     }
 }
 
@@ -59,7 +70,6 @@ struct Follower<'a> {
 }
 
 impl Follower<'_> {
-    /// Follows until the connection is lost; why.
     async fn follow(mut self) -> Error {
         let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -67,8 +77,8 @@ impl Follower<'_> {
             let step = tokio::select! {
                 heard = self.subscriber.next() => match heard {
                     Ok(Heard::Lost) => Err(Error::Unavailable(None)),
-                    Ok(heard) => self.hear(heard).await,
-                    // What cannot be read is no reason to miss the rest: the history is read at the next version.
+                    Ok(Heard::Version(position, snapshot)) => self.hear(position, snapshot).await,
+                    // What cannot be read is no reason to miss the rest.
                     Err(error) => {
                         tracing::error!(%error, "a message about a market cannot be read");
                         Ok(())
@@ -83,38 +93,30 @@ impl Follower<'_> {
         }
     }
 
-    async fn hear(&self, heard: Heard) -> Result<(), Error> {
-        match heard {
-            Heard::Follows(market) => match self.shared.find(market) {
-                Some(topic) => self.fill(&topic).await,
-                None => Ok(()),
-            },
-            Heard::Version(position, snapshot) => match self.shared.find(snapshot.market_id) {
-                Some(topic) if !topic.hear(position, snapshot) => self.fill(&topic).await,
-                _ => Ok(()),
-            },
-            Heard::Lost => Err(Error::Unavailable(None)),
+    async fn hear(&self, position: Position, snapshot: Arc<Snapshot>) -> Result<(), Error> {
+        self.shared.live.saw(&snapshot);
+        match self.shared.find(snapshot.market_id) {
+            Some(topic) if !topic.hear(position, snapshot) => fill(self.shared, &[topic]).await,
+            _ => Ok(()),
         }
-    }
-
-    /// Reads what the topic has missed.
-    async fn fill(&self, topic: &Topic) -> Result<(), Error> {
-        let seen = topic.position();
-        if let Some(history) = self.shared.live.history(topic.market, seen.as_ref()).await? {
-            topic.fill(history);
-        }
-        Ok(())
     }
 
     /// Follows the topics that came, leaves those that went.
     async fn adjust(&mut self) -> Result<(), Error> {
         self.shared.drop_idle();
-        let wanted: BTreeSet<MarketId> = self.shared.all().iter().map(|topic| topic.market).collect();
-        let new: Vec<MarketId> = wanted.difference(&self.following).copied().collect();
+        let topics = self.shared.all();
+        let new: Vec<Arc<Topic>> =
+            topics.iter().filter(|topic| !self.following.contains(&topic.market)).cloned().collect();
+        let wanted: BTreeSet<MarketId> = topics.iter().map(|topic| topic.market).collect();
         let gone: Vec<MarketId> = self.following.difference(&wanted).copied().collect();
-        self.subscriber.follow(&new).await?;
         self.subscriber.leave(&gone).await?;
-        self.following = wanted;
+        self.following.retain(|market| wanted.contains(market));
+        for chunk in new.chunks(FILLED_AT_ONCE) {
+            let markets: Vec<MarketId> = chunk.iter().map(|topic| topic.market).collect();
+            self.subscriber.follow(&markets).await?;
+            fill(self.shared, chunk).await?;
+            self.following.extend(markets);
+        }
         metrics::gauge!("overround_stream_markets").set(self.following.len() as f64);
         Ok(())
     }
@@ -122,15 +124,79 @@ impl Follower<'_> {
     async fn look(&mut self) -> Result<(), Error> {
         self.adjust().await?;
         self.subscriber.ping().await?;
-        // A market that nothing was known of may have got its first version without a word to us.
-        for topic in self.shared.all() {
-            if topic.latest().is_none() {
-                self.fill(&topic).await?;
-            }
+        let now = Instant::now();
+        let unknown: Vec<Arc<Topic>> =
+            self.shared.all().into_iter().filter(|topic| topic.is_to_be_filled(now)).collect();
+        if let Some(topics) = unknown.chunks(FILLED_AT_ONCE).next() {
+            fill(self.shared, topics).await?;
         }
         look(self.shared, false).await;
         Ok(())
     }
+}
+
+/// Reads what topics have missed. Of a market that Redis knows nothing of, the last version that was ever on sale is
+/// shown again, which nobody confirms.
+///
+/// # Errors
+/// When Redis is away. A market that cannot be read keeps no other from being.
+async fn fill(shared: &Shared, topics: &[Arc<Topic>]) -> Result<(), Error> {
+    let unknown = read(shared, topics).await?;
+    if unknown.is_empty() || !show_last(shared, &unknown).await? {
+        return Ok(());
+    }
+    read(shared, &unknown).await.map(drop)
+}
+
+/// Reads topics' histories into them; the topics of which there is none.
+async fn read(shared: &Shared, topics: &[Arc<Topic>]) -> Result<Vec<Arc<Topic>>, Error> {
+    let wanted: Vec<(MarketId, Option<Position>)> =
+        topics.iter().map(|topic| (topic.market, topic.position())).collect();
+    let histories = match shared.live.histories(&wanted).await {
+        Ok(histories) => histories,
+        Err(error @ Error::Unavailable(_)) => return Err(error),
+        // One market that Redis refuses to answer about refuses them all: each by itself.
+        Err(_) => {
+            let mut histories = Vec::with_capacity(wanted.len());
+            for (market, seen) in &wanted {
+                histories.push(shared.live.history(*market, seen.as_ref()).await);
+            }
+            histories
+        }
+    };
+    let mut unknown = Vec::new();
+    for (topic, history) in topics.iter().zip(histories) {
+        match history {
+            Ok(Some(history)) => topic.fill(history),
+            Ok(None) => unknown.push(Arc::clone(topic)),
+            Err(error @ Error::Unavailable(_)) => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, market = %topic.market, "a market's history cannot be read")
+            }
+        }
+    }
+    Ok(unknown)
+}
+
+/// Shows the last versions of markets, as they stand in PostgreSQL. Whether there are any.
+async fn show_last(shared: &Shared, topics: &[Arc<Topic>]) -> Result<bool, Error> {
+    let markets: Vec<MarketId> = topics.iter().map(|topic| topic.market).collect();
+    let stored = async {
+        let rows = market::markets::load(shared.store.read(), &markets).await?;
+        market::price_versions::current(shared.store.read(), &rows).await
+    };
+    let snapshots = match stored.await {
+        Ok(snapshots) => snapshots,
+        Err(error) => {
+            tracing::warn!(%error, "the last versions of markets cannot be read; they are asked for again");
+            return Ok(false);
+        }
+    };
+    let word = Word::Unconfirmed { lifetime: SHOWN };
+    let writes: Vec<SnapshotWrite<'_>> =
+        snapshots.values().map(|snapshot| SnapshotWrite { snapshot, word, lease: None }).collect();
+    shared.live.write_all(&writes, shared.clock.for_cache()).await?;
+    Ok(!writes.is_empty())
 }
 
 /// Looks whether the prices of the markets that are read may still be sold; of those only whose window may have ended,
@@ -139,11 +205,25 @@ async fn look(shared: &Shared, all: bool) {
     let now = Instant::now();
     let due = |topic: &Arc<Topic>| all || topic.is_to_be_looked_at(now);
     let due: Vec<Arc<Topic>> = shared.all().into_iter().filter(due).collect();
+    let mut away = false;
     for topics in due.chunks(LOOKED_AT_ONCE) {
         let markets: Vec<MarketId> = topics.iter().map(|topic| topic.market).collect();
-        // Without Redis nothing is sold.
-        let held: BTreeMap<MarketId, Held> =
-            shared.live.read(&markets, shared.clock.for_cache()).await.unwrap_or_default();
+        // Without Redis nothing is sold, and what cannot be read is not.
+        let mut held = BTreeMap::new();
+        if !away {
+            match shared.live.read(&markets, shared.clock.for_cache()).await {
+                Ok(read) => held = read,
+                Err(Error::Unavailable(_)) => away = true,
+                Err(error) => {
+                    tracing::error!(%error, "a market's snapshot cannot be read");
+                    for market in markets {
+                        held.extend(
+                            shared.live.read(&[market], shared.clock.for_cache()).await.unwrap_or_default(),
+                        );
+                    }
+                }
+            }
+        }
         for topic in topics {
             let held = held.get(&topic.market);
             // A recording's clock stands or jumps: its markets are looked at each time.

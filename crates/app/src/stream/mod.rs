@@ -15,6 +15,7 @@ pub use topic::{Frame, FrameKind};
 use crate::{App, Clock, Error};
 use overround_domain::ids::MarketId;
 use overround_live::Live;
+use overround_store::Store;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -33,6 +34,7 @@ pub(crate) struct Stream {
 
 /// What the readers and the following task share.
 struct Shared {
+    store: Store,
     live: Live,
     clock: Clock,
     topics: Mutex<HashMap<MarketId, Arc<Topic>>>,
@@ -77,8 +79,9 @@ impl Shared {
 
 impl Stream {
     /// Starts the task that hears of new versions. Called inside a tokio runtime.
-    pub(crate) fn start(live: &Live, clock: &Clock) -> Self {
+    pub(crate) fn start(store: &Store, live: &Live, clock: &Clock) -> Self {
         let shared = Arc::new(Shared {
+            store: store.clone(),
             live: live.clone(),
             clock: clock.clone(),
             topics: Mutex::default(),

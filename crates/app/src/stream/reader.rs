@@ -66,8 +66,8 @@ impl Mailbox {
         }
     }
 
-    fn take(&self) -> BTreeSet<MarketId> {
-        std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner))
+    fn take(&self) -> Option<MarketId> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).pop_first()
     }
 }
 
@@ -142,17 +142,13 @@ impl Reader {
         self.mailbox.arrived.notified().await;
     }
 
-    /// What is new, each market's in order. With `conflate` only the newest version of each, and those that moved
-    /// status, line or runners; else so only where the reader is far behind.
-    pub fn take(&mut self, conflate: bool) -> Vec<Delivery> {
-        let mut told = Vec::new();
+    /// What is new of one market, in order; none when nothing is new of any. With `conflate` only the newest version,
+    /// and those that moved status, line or runners; else so only where the reader is far behind.
+    pub fn take(&mut self, conflate: bool) -> Option<Vec<Delivery>> {
         let behind_max = if conflate { 1 } else { BEHIND_MAX };
-        for market in self.mailbox.take() {
-            if let Some(subscription) = self.subscriptions.get_mut(&market) {
-                told.extend(subscription.news(market, behind_max));
-            }
-        }
-        told
+        let market = self.mailbox.take()?;
+        let subscription = self.subscriptions.get_mut(&market);
+        Some(subscription.map(|one| one.news(market, behind_max)).unwrap_or_default())
     }
 }
 
@@ -160,6 +156,7 @@ impl Subscription {
     fn news(&mut self, market_id: MarketId, behind_max: usize) -> Vec<Delivery> {
         let topic = &self.joined.topic;
         let mut told = Vec::new();
+        let is_known = topic.latest().is_some();
         match topic.unseen(self.seen.as_ref()) {
             Unseen::Nothing => {}
             Unseen::Newest(kind, frame) => told.push(Delivery::Frame(kind, frame)),
@@ -173,7 +170,7 @@ impl Subscription {
         if let Some(Delivery::Frame(_, last)) = told.last() {
             self.seen = Some(last.position.clone());
         }
-        self.caught_up |= topic.latest().is_some();
+        self.caught_up |= is_known;
         if let Some(Window { sellable, confirmed_at }) = topic.window()
             && sellable != self.told_sellable
         {

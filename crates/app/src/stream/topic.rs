@@ -9,6 +9,7 @@ use overround_live::{Held, History, KEPT_VERSIONS, Position};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// How a frame stands to what its reader has seen.
@@ -78,7 +79,12 @@ struct State {
     window: Option<Window>,
     /// Until when the window need not be looked at again.
     looked_until: Option<Instant>,
+    /// When a market that nothing is known of is asked for again, and how long after that.
+    fill: Option<(Instant, Duration)>,
 }
+
+/// How long to wait until a market that nothing is known of is asked for again, at first and at most.
+const FILL_AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// A market that this process follows, and its readers.
 pub(super) struct Topic {
@@ -177,6 +183,19 @@ impl Topic {
             return Unseen::Newest(FrameKind::Reset, Arc::clone(newest));
         }
         Unseen::Frames(state.frames.iter().filter(|frame| frame.position.seq > seen.seq).cloned().collect())
+    }
+
+    /// Whether nothing is known of it, and it is time to ask again.
+    pub(super) fn is_to_be_filled(&self, now: Instant) -> bool {
+        let mut state = self.state();
+        if !state.frames.is_empty() {
+            return false;
+        }
+        let (at, after) = state.fill.unwrap_or((now, FILL_AGAIN_AFTER.0));
+        let due = at <= now;
+        let next = if due { (now + after, (after * 2).min(FILL_AGAIN_AFTER.1)) } else { (at, after) };
+        state.fill = Some(next);
+        due
     }
 
     /// Whether it is time to look whether the prices may still be sold.

@@ -17,8 +17,8 @@
 -- and there was nothing to keep: told, not stored), the highest version known }
 --
 -- The clock's seq is the highest version ever stored: versions come from outside and have no gap, so that the next
--- one continues the epoch, and any other means that this server lost something. Then a new epoch begins, and who
--- follows the market starts again from a snapshot. A version that is stored twice is told once.
+-- one continues the epoch, and any other means that this server lost something, or that a later writer was faster. Then
+-- a new epoch begins, and who follows the market starts again from a snapshot. A version stored twice is told once.
 --
 -- Everything is validated before the first write, since an error undoes nothing. Numbers have at most 14 digits,
 -- which a double holds exactly, and are stored as the text they came in.
@@ -82,7 +82,14 @@ if version > seq then
   local body, id, epoch = table.concat(values, '\n'), ARGV[2] .. '-0', clock[1]
   local added = epoch and version == seq + 1
     and redis.pcall('XADD', KEYS[3], 'MAXLEN', '=', ARGV[11], id, 'snapshot', body)
-  if not added or added.err then
+  -- An older id or another kind of value is no stream of this epoch; any other error is of the server, out of memory
+  -- perhaps, and nothing was written yet.
+  local foreign = added and added.err
+    and (string.find(added.err, 'equal or smaller', 1, true) or string.find(added.err, 'WRONGTYPE', 1, true))
+  if added and added.err and not foreign then
+    return added
+  end
+  if not added or foreign then
     epoch = ARGV[12]
     redis.call('DEL', KEYS[3])
     redis.call('XADD', KEYS[3], id, 'snapshot', body)
