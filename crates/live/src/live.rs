@@ -72,24 +72,16 @@ impl Live {
         Ok(())
     }
 
-    /// Notes a version that this process was told of: no lower one is sold here any more.
+    /// Notes a version that this process read, wrote or was told of: no lower one is sold here any more.
     pub fn saw(&self, snapshot: &Arc<Snapshot>) {
-        self.remember(Arc::clone(snapshot));
-    }
-
-    /// Remembers a version of a market, unless a higher one is known. Answers the highest.
-    pub(crate) fn remember(&self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
-        let highest = self.highest.entry(&snapshot.market_id, None, |_, known| {
+        let known = self.highest.entry(&snapshot.market_id, None, |_, known| {
             if known.version < snapshot.version {
-                *known = Arc::clone(&snapshot);
+                *known = Arc::clone(snapshot);
             }
-            EntryAction::Retain(Arc::clone(known))
+            EntryAction::Retain(())
         });
-        match highest {
-            EntryResult::Retained(known) => return known,
-            EntryResult::Vacant(guard) => drop(guard.insert(Arc::clone(&snapshot))),
-            EntryResult::Removed(..) | EntryResult::Replaced(..) | EntryResult::Timeout => {}
+        if let EntryResult::Vacant(guard) = known {
+            drop(guard.insert(Arc::clone(snapshot)));
         }
-        snapshot
     }
 }

@@ -178,7 +178,7 @@ impl Live {
         let note = |(answer, write): (&(String, String), &SnapshotWrite<'_>)| {
             let written = written(answer, write)?;
             if matches!(written, Write::Applied | Write::Unchanged | Write::Missing) {
-                self.remember(Arc::new(write.snapshot.clone()));
+                self.saw(&Arc::new(write.snapshot.clone()));
             }
             Ok(written)
         };
@@ -240,7 +240,7 @@ impl Live {
 
     /// The snapshots that Redis holds of these markets, in one round trip, expired ones included. A
     /// market that it does not hold is left out, and so is one that it holds at a version below the highest that
-    /// this process has seen: the server lost something, and what it has is no more for sale.
+    /// this process had seen when it asked: the server lost something, and what it has is no more for sale.
     ///
     /// # Errors
     /// When Redis is away, and [`Error::Unreadable`] for a snapshot that cannot be read back.
@@ -261,15 +261,16 @@ impl Live {
             let Some(version) = version else { continue };
             let version = version_of(market, &version)?;
             let (ages, body) = values.split_at_checked(AGES.len()).unwrap_or((&values, &[]));
+            // What became known since the question was sent may well be newer than its answer.
+            if known.as_ref().is_some_and(|known| known.version > version) {
+                metrics::counter!("overround_snapshots_gone_back_total").increment(1);
+                continue;
+            }
             let snapshot = match known.filter(|known| known.version == version) {
                 Some(known) => known,
                 None => Arc::new(snapshot_of(market, version, body)?),
             };
-            // Whatever became known meanwhile counts too.
-            if self.remember(Arc::clone(&snapshot)).version > version {
-                metrics::counter!("overround_snapshots_gone_back_total").increment(1);
-                continue;
-            }
+            self.saw(&snapshot);
             let clock = match now {
                 Now::At(at) => at,
                 Now::Server => Timestamp::from_millis(server_ms),
