@@ -32,9 +32,8 @@ const KEPT_TO: [(&str, &[&str]); 3] = [
 /// What makes a crate impure: not for `domain`.
 const IMPURE: [&str; 8] = ["tokio", "futures", "rand", "reqwest", "sqlx", "redis", "axum", "tracing"];
 
-/// How long a Rust file may be, and those that are longer.
+/// How long a Rust file may be.
 const LINES_MAX: usize = 450;
-const LONGER: [&str; 1] = ["tests/publishing.rs"];
 
 /// Names that look like paths of the tree and are made when it is used, or lie beside it.
 const NOT_IN_THE_TREE: [&str; 4] = ["overround.toml", ".overround", "target", "../shared/data"];
@@ -168,14 +167,10 @@ fn files_are_not_too_long() {
     let mut wrong = Vec::new();
     for file in with_extension(".rs") {
         let lines = read(&file).lines().count();
-        let listed = LONGER.contains(&file.as_str());
-        if lines > LINES_MAX && !listed {
+        if lines > LINES_MAX {
             wrong.push(format!(
                 "{file} has {lines} lines, more than {LINES_MAX}: part it by what it is about"
             ));
-        }
-        if lines <= LINES_MAX && listed {
-            wrong.push(format!("{file} is not too long any more: take it out of LONGER"));
         }
     }
     none(wrong);

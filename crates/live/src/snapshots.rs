@@ -104,8 +104,6 @@ pub struct Held {
     pub age_ms: Option<i64>,
     /// What that age means: past its window nothing may be sold at it.
     pub freshness: Freshness,
-    /// For how many milliseconds more it is fresh; none below zero.
-    pub fresh_for_ms: i64,
     /// For how many milliseconds more it may be sold; none below zero.
     pub sellable_ms: i64,
 }
@@ -119,20 +117,12 @@ impl Held {
     ) -> Self {
         let freshness = lifetime.freshness(age_ms);
         let sellable_ms = if freshness == Freshness::Expired { 0 } else { lifetime.end_ms() - age_ms };
-        let fresh_for_ms = if freshness == Freshness::Fresh { lifetime.fresh_ms - age_ms } else { 0 };
         let (confirmed_at, age_ms) = (Some(confirmed_at), Some(age_ms.max(0)));
-        Self { snapshot, confirmed_at, age_ms, freshness, fresh_for_ms, sellable_ms }
+        Self { snapshot, confirmed_at, age_ms, freshness, sellable_ms }
     }
 
     pub(crate) const fn unconfirmed(snapshot: Arc<Snapshot>) -> Self {
-        Self {
-            snapshot,
-            confirmed_at: None,
-            age_ms: None,
-            freshness: Freshness::Expired,
-            fresh_for_ms: 0,
-            sellable_ms: 0,
-        }
+        Self { snapshot, confirmed_at: None, age_ms: None, freshness: Freshness::Expired, sellable_ms: 0 }
     }
 }
 

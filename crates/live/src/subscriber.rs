@@ -14,8 +14,8 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 /// How many messages may wait to be heard. With more the connection counts as lost: what was missed is read again.
 const UNHEARD_MAX: usize = 16_384;
-/// How many markets are followed with one round trip.
-const FOLLOWED_AT_ONCE: usize = 500;
+/// How many channels are named in one round trip.
+const CHANNELS_AT_ONCE: usize = 500;
 
 /// What a subscriber hears.
 #[derive(Debug)]
@@ -84,10 +84,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn follow(&self, markets: &[MarketId]) -> Result<(), Error> {
-        for chunk in markets.chunks(FOLLOWED_AT_ONCE) {
-            self.command("SSUBSCRIBE", chunk).await?;
-        }
-        Ok(())
+        self.each("SSUBSCRIBE", markets).await
     }
 
     /// Hears of markets no more.
@@ -95,10 +92,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn leave(&self, markets: &[MarketId]) -> Result<(), Error> {
-        for chunk in markets.chunks(FOLLOWED_AT_ONCE) {
-            self.command("SUNSUBSCRIBE", chunk).await?;
-        }
-        Ok(())
+        self.each("SUNSUBSCRIBE", markets).await
     }
 
     /// Whether the server still answers on this connection. One that is cut without a word is found out only so.
@@ -136,12 +130,16 @@ impl Subscriber {
     }
 
     /// One command a channel: each is answered by one confirmation.
-    async fn command(&self, name: &str, markets: &[MarketId]) -> Result<(), Error> {
-        let mut pipeline = Pipeline::with_capacity(markets.len());
-        for market in markets {
-            pipeline.cmd(name).arg(key_of(*market)).ignore();
+    async fn each(&self, command: &str, markets: &[MarketId]) -> Result<(), Error> {
+        let mut server = self.server()?;
+        for markets in markets.chunks(CHANNELS_AT_ONCE) {
+            let mut pipeline = Pipeline::with_capacity(markets.len());
+            for market in markets {
+                pipeline.cmd(command).arg(key_of(*market)).ignore();
+            }
+            in_time(pipeline.query_async::<()>(&mut server)).await?;
         }
-        in_time(pipeline.query_async::<()>(&mut self.server()?)).await
+        Ok(())
     }
 }
 

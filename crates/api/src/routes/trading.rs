@@ -55,6 +55,28 @@ pub async fn list_holds(
     listed("holds", &page.into(), |page| state.app.holds(page)).await
 }
 
+async fn suspend(
+    state: &ApiState,
+    caller: &Caller,
+    group: Group,
+    request: KeyedJson<ActOnMarket>,
+) -> Result<Response, Problem> {
+    let KeyedJson { keyed, body } = request;
+    let done = state.app.suspend_group(group, &caller.actor(), keyed, body.reason.0).await?;
+    Ok(written::<GroupDone, GroupAction>(StatusCode::OK, done))
+}
+
+async fn resume(
+    state: &ApiState,
+    caller: &Caller,
+    group: Group,
+    request: KeyedJson<ActOnMarket>,
+) -> Result<Response, Problem> {
+    let KeyedJson { keyed, body } = request;
+    let done = state.app.resume_group(group, &caller.actor(), keyed, body.reason.0).await?;
+    Ok(written::<GroupDone, GroupAction>(StatusCode::OK, done))
+}
+
 /// Suspends an outcome
 ///
 /// No bet on it is accepted after the answer, until it is resumed; the others of its market stay on sale.
@@ -103,10 +125,7 @@ pub async fn suspend_event(
     Ids(path): Ids<EventPath>,
     request: KeyedJson<ActOnMarket>,
 ) -> Result<Response, Problem> {
-    let KeyedJson { keyed, body } = request;
-    let group = Group::Event(path.event_id);
-    let done = state.app.suspend_group(group, &caller.actor(), keyed, body.reason.0).await?;
-    Ok(written::<GroupDone, GroupAction>(StatusCode::OK, done))
+    suspend(&state, &caller, Group::Event(path.event_id), request).await
 }
 
 /// Resumes the markets of an event
@@ -120,10 +139,7 @@ pub async fn resume_event(
     Ids(path): Ids<EventPath>,
     request: KeyedJson<ActOnMarket>,
 ) -> Result<Response, Problem> {
-    let KeyedJson { keyed, body } = request;
-    let group = Group::Event(path.event_id);
-    let done = state.app.resume_group(group, &caller.actor(), keyed, body.reason.0).await?;
-    Ok(written::<GroupDone, GroupAction>(StatusCode::OK, done))
+    resume(&state, &caller, Group::Event(path.event_id), request).await
 }
 
 /// Suspends all markets of a sport
@@ -137,10 +153,7 @@ pub async fn suspend_sport(
     Ids(path): Ids<SportPath>,
     request: KeyedJson<ActOnMarket>,
 ) -> Result<Response, Problem> {
-    let KeyedJson { keyed, body } = request;
-    let group = Group::Sport(path.sport.0);
-    let done = state.app.suspend_group(group, &caller.actor(), keyed, body.reason.0).await?;
-    Ok(written::<GroupDone, GroupAction>(StatusCode::OK, done))
+    suspend(&state, &caller, Group::Sport(path.sport.0), request).await
 }
 
 /// Resumes the markets of a sport
@@ -154,10 +167,7 @@ pub async fn resume_sport(
     Ids(path): Ids<SportPath>,
     request: KeyedJson<ActOnMarket>,
 ) -> Result<Response, Problem> {
-    let KeyedJson { keyed, body } = request;
-    let group = Group::Sport(path.sport.0);
-    let done = state.app.resume_group(group, &caller.actor(), keyed, body.reason.0).await?;
-    Ok(written::<GroupDone, GroupAction>(StatusCode::OK, done))
+    resume(&state, &caller, Group::Sport(path.sport.0), request).await
 }
 
 /// Suspends all markets
@@ -170,10 +180,7 @@ pub async fn suspend_all(
     caller: Caller,
     request: KeyedJson<ActOnMarket>,
 ) -> Result<Response, Problem> {
-    let KeyedJson { keyed, body } = request;
-    let group = Group::All;
-    let done = state.app.suspend_group(group, &caller.actor(), keyed, body.reason.0).await?;
-    Ok(written::<GroupDone, GroupAction>(StatusCode::OK, done))
+    suspend(&state, &caller, Group::All, request).await
 }
 
 /// Resumes trading
@@ -186,10 +193,7 @@ pub async fn resume_all(
     caller: Caller,
     request: KeyedJson<ActOnMarket>,
 ) -> Result<Response, Problem> {
-    let KeyedJson { keyed, body } = request;
-    let group = Group::All;
-    let done = state.app.resume_group(group, &caller.actor(), keyed, body.reason.0).await?;
-    Ok(written::<GroupDone, GroupAction>(StatusCode::OK, done))
+    resume(&state, &caller, Group::All, request).await
 }
 
 /// Gives a market a margin of its own

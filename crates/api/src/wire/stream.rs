@@ -2,7 +2,7 @@
 
 use super::names::{MarketStatus, SuspensionReason};
 use super::{PriceTerms, Time};
-use overround_app::{Delivery, Frame, FrameKind, Position};
+use overround_app::{Frame, FrameKind, Position};
 use overround_domain::ids::{EventId, MarketId, OutcomeId};
 use overround_domain::markets::{Line, Snapshot};
 use overround_domain::time::Timestamp;
@@ -137,20 +137,21 @@ pub fn frame_text(kind: FrameKind, frame: &Frame) -> String {
     text(channel, Some(&frame.position), kind, market_data(snapshot), snapshot.as_of)
 }
 
-/// What else a reader is told of a channel that it follows; none of it is part of the channel's order.
-pub fn notice_text(delivery: &Delivery, now: Timestamp) -> Option<String> {
-    match delivery {
-        Delivery::Frame(..) => None,
-        Delivery::Conflated { market_id, at, frames } => {
-            let channel = Channel::Market(*market_id);
-            Some(text(channel, Some(at), "conflated", ConflatedData { frames: *frames }, now))
-        }
-        Delivery::Window { market_id, at, sellable, confirmed_at } => {
-            let kind = if *sellable { "fresh" } else { "stale" };
-            let data = WindowData { confirmed_at: confirmed_at.map(Time) };
-            Some(text(Channel::Market(*market_id), at.as_ref(), kind, data, now))
-        }
-    }
+/// That so many frames were passed over, the last of them at that place. It is no part of the channel's order.
+pub fn conflated_text(market_id: MarketId, at: &Position, frames: usize, now: Timestamp) -> String {
+    text(Channel::Market(market_id), Some(at), "conflated", ConflatedData { frames }, now)
+}
+
+/// That prices may not be sold any more, or may again. It is no part of the channel's order.
+pub fn window_text(
+    market_id: MarketId,
+    at: Option<&Position>,
+    sellable: bool,
+    confirmed_at: Option<Timestamp>,
+    now: Timestamp,
+) -> String {
+    let data = WindowData { confirmed_at: confirmed_at.map(Time) };
+    text(Channel::Market(market_id), at, if sellable { "fresh" } else { "stale" }, data, now)
 }
 
 /// That a channel is followed from now on, or no more.

@@ -13,7 +13,7 @@ pub struct Connections {
 /// One open stream; dropped, it is none any more.
 #[derive(Debug)]
 pub struct Connection {
-    open: Arc<Mutex<HashMap<UserId, usize>>>,
+    connections: Connections,
     user: UserId,
 }
 
@@ -27,13 +27,13 @@ impl Connections {
         }
         *count += 1;
         metrics::gauge!("overround_stream_connections").increment(1.0);
-        Some(Connection { open: Arc::clone(&self.open), user })
+        Some(Connection { connections: self.clone(), user })
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = open.get_mut(&self.user) {
             *count -= 1;
             if *count == 0 {

@@ -1,7 +1,9 @@
 //! One connection: what it asks for, what it is sent, and why it ends.
 
 use super::Connection;
-use crate::wire::stream::{Ask, Channel, Subscribe, error_text, followed_text, frame_text, notice_text};
+use crate::wire::stream::{
+    Ask, Channel, Subscribe, conflated_text, error_text, followed_text, frame_text, window_text,
+};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures::SinkExt;
 use overround_app::{App, Delivery, Error, Position, Reader, Subscribed};
@@ -37,7 +39,8 @@ pub struct Terms {
     pub stop: CancellationToken,
 }
 
-/// Why a connection is closed by the server: codes of RFC 6455's range for applications, and what to do about it.
+/// Why a connection is closed by the server: RFC 6455's own code where it has one, else one of the range that it leaves to
+/// applications, named after HTTP's; and what to do about it.
 #[derive(Debug, Clone, Copy)]
 enum Closing {
     GoingAway,
@@ -79,6 +82,8 @@ pub struct Session {
     terms: Terms,
     silent_beats: u32,
     messages: (Instant, u32),
+    /// From when on news are sent.
+    next_at: Instant,
     _open: Connection,
 }
 
@@ -86,7 +91,9 @@ impl Session {
     /// A session over a socket.
     pub fn new(app: App, socket: WebSocket, terms: Terms, open: Connection) -> Self {
         let reader = app.reader();
-        Self { app, socket, reader, terms, silent_beats: 0, messages: (Instant::now(), 0), _open: open }
+        let now = Instant::now();
+        let (messages, next_at) = ((now, 0), now);
+        Self { app, socket, reader, terms, silent_beats: 0, messages, next_at, _open: open }
     }
 
     /// Serves until either side ends it.
@@ -109,22 +116,13 @@ impl Session {
         let mut beats = interval(self.terms.heartbeat);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (stop, until, conflate) = (self.terms.stop.clone(), self.terms.until, self.terms.conflate);
-        let mut next_at = Instant::now();
         let mut waits = false;
         loop {
             let step = tokio::select! {
                 () = stop.cancelled() => Err(End::Closing(Closing::GoingAway)),
                 () = sleep_until(until) => Err(End::Closing(Closing::TokenEnded)),
                 received = self.socket.recv() => match received {
-                    Some(Ok(message)) => {
-                        let followed = self.reader.followed();
-                        let received = self.receive(message).await;
-                        // What is followed now has not been sent yet: it waits for nothing.
-                        if self.reader.followed() > followed {
-                            next_at = Instant::now();
-                        }
-                        received
-                    }
+                    Some(Ok(message)) => self.receive(message).await,
                     // To one that is cut off nothing can be said, which costs nothing to find out.
                     Some(Err(_)) => Err(End::Closing(Closing::Unreadable)),
                     None => Err(End::Gone),
@@ -133,9 +131,9 @@ impl Session {
                     waits = true;
                     Ok(())
                 }
-                () = sleep_until(next_at), if waits => {
+                () = sleep_until(self.next_at), if waits => {
                     waits = false;
-                    next_at = Instant::now() + conflate;
+                    self.next_at = Instant::now() + conflate;
                     self.tell_all().await
                 }
                 _ = beats.tick() => self.beat().await,
@@ -245,7 +243,11 @@ impl Session {
             return self.refuse(name, "TOO_MANY_SUBSCRIPTIONS", &detail).await;
         }
         match self.reader.subscribe(market, seen) {
-            Subscribed::Now => self.say(followed_text(Channel::Market(market), true, self.now())).await,
+            Subscribed::Now => {
+                // Nothing of it has been sent yet, so that its snapshot need not wait.
+                self.next_at = Instant::now();
+                self.say(followed_text(Channel::Market(market), true, self.now())).await
+            }
             Subscribed::Already => {
                 self.refuse(name, "ALREADY_SUBSCRIBED", "this connection follows it").await
             }
@@ -271,22 +273,24 @@ impl Session {
         let asked_to_conflate = !self.terms.conflate.is_zero();
         let now = self.now();
         for delivery in news {
-            let text = match &delivery {
+            let text = match delivery {
                 Delivery::Frame(kind, frame) => {
-                    let bytes = frame.encoded(*kind, || frame_text(*kind, frame));
                     metrics::counter!("overround_stream_frames_total").increment(1);
-                    Utf8Bytes::try_from(bytes).unwrap_or_default()
+                    // The bytes of a text: they cannot but be one.
+                    Utf8Bytes::try_from(frame.encoded(kind, || frame_text(kind, &frame))).unwrap_or_default()
                 }
-                Delivery::Conflated { frames, .. } => {
-                    let frames = u64::try_from(*frames).unwrap_or(u64::MAX);
-                    metrics::counter!("overround_stream_conflated_total").increment(frames);
+                Delivery::Conflated { market_id, at, frames } => {
+                    let passed_over = u64::try_from(frames).unwrap_or(u64::MAX);
+                    metrics::counter!("overround_stream_conflated_total").increment(passed_over);
                     // Who asked for it knows.
                     if asked_to_conflate {
                         continue;
                     }
-                    notice_text(&delivery, now).unwrap_or_default().into()
+                    conflated_text(market_id, &at, frames, now).into()
                 }
-                Delivery::Window { .. } => notice_text(&delivery, now).unwrap_or_default().into(),
+                Delivery::Window { market_id, at, sellable, confirmed_at } => {
+                    window_text(market_id, at.as_ref(), sellable, confirmed_at, now).into()
+                }
             };
             self.feed(Message::Text(text)).await?;
         }

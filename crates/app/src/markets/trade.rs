@@ -69,7 +69,6 @@ impl App {
         keyed: Keyed,
         reason: String,
     ) -> Result<Answer<MarketAction>, Error> {
-        self.check_outcome(market_id, outcome_id).await?;
         let target = (market_id, Some(outcome_id));
         self.trade("suspend_outcome", target, Some(HoldKind::Suspended), actor, keyed, reason).await
     }
@@ -86,7 +85,6 @@ impl App {
         keyed: Keyed,
         reason: String,
     ) -> Result<Answer<MarketAction>, Error> {
-        self.check_outcome(market_id, outcome_id).await?;
         let target = (market_id, Some(outcome_id));
         self.trade("resume_outcome", target, None, actor, keyed, reason).await
     }
@@ -107,6 +105,9 @@ impl App {
         keyed: Keyed,
         reason: String,
     ) -> Result<Answer<MarketAction>, Error> {
+        if let Some(outcome) = outcome {
+            self.check_outcome(market_id, outcome).await?;
+        }
         let act = Act {
             market_id,
             actor: actor.to_owned(),

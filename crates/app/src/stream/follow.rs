@@ -4,7 +4,7 @@ use super::Shared;
 use super::topic::Topic;
 use overround_domain::ids::MarketId;
 use overround_domain::markets::Snapshot;
-use overround_live::{Error, Heard, Lifetime, Position, SnapshotWrite, Subscriber, Word};
+use overround_live::{Error, Heard, Held, History, Lifetime, Position, SnapshotWrite, Subscriber, Word};
 use overround_store::market;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,7 +17,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// How many markets' windows are looked at in one round trip.
 const LOOKED_AT_ONCE: usize = 500;
-
 /// How many markets' histories are read in one round trip: each can be long.
 const FILLED_AT_ONCE: usize = 16;
 /// For how long what nobody confirms is shown.
@@ -28,11 +27,11 @@ pub(super) async fn run(shared: Arc<Shared>) {
     let stop = shared.stop.clone();
     tokio::select! {
         () = stop.cancelled() => {}
-        () = for_ever(&shared) => {}
+        () = keep_following(&shared) => {}
     }
 }
 
-async fn for_ever(shared: &Shared) {
+async fn keep_following(shared: &Shared) {
     let mut again_after = AGAIN_AFTER.0;
     loop {
         let began = Instant::now();
@@ -150,22 +149,8 @@ async fn fill(shared: &Shared, topics: &[Arc<Topic>]) -> Result<(), Error> {
 
 /// Reads topics' histories into them; the topics of which there is none.
 async fn read(shared: &Shared, topics: &[Arc<Topic>]) -> Result<Vec<Arc<Topic>>, Error> {
-    let wanted: Vec<(MarketId, Option<Position>)> =
-        topics.iter().map(|topic| (topic.market, topic.position())).collect();
-    let histories = match shared.live.histories(&wanted).await {
-        Ok(histories) => histories,
-        Err(error @ Error::Unavailable(_)) => return Err(error),
-        // One market that Redis refuses to answer about refuses them all: each by itself.
-        Err(_) => {
-            let mut histories = Vec::with_capacity(wanted.len());
-            for (market, seen) in &wanted {
-                histories.push(shared.live.history(*market, seen.as_ref()).await);
-            }
-            histories
-        }
-    };
     let mut unknown = Vec::new();
-    for (topic, history) in topics.iter().zip(histories) {
+    for (topic, history) in topics.iter().zip(histories(shared, topics).await?) {
         match history {
             Ok(Some(history)) => topic.fill(history),
             Ok(None) => unknown.push(Arc::clone(topic)),
@@ -176,6 +161,26 @@ async fn read(shared: &Shared, topics: &[Arc<Topic>]) -> Result<Vec<Arc<Topic>>,
         }
     }
     Ok(unknown)
+}
+
+/// Topics' histories. One that Redis refuses refuses all of its round trip: each is then asked for by itself.
+async fn histories(
+    shared: &Shared,
+    topics: &[Arc<Topic>],
+) -> Result<Vec<Result<Option<History>, Error>>, Error> {
+    let wanted: Vec<(MarketId, Option<Position>)> =
+        topics.iter().map(|topic| (topic.market, topic.position())).collect();
+    match shared.live.histories(&wanted).await {
+        Err(Error::Unavailable(cause)) => Err(Error::Unavailable(cause)),
+        Ok(histories) => Ok(histories),
+        Err(_) => {
+            let mut histories = Vec::with_capacity(wanted.len());
+            for (market, seen) in &wanted {
+                histories.push(shared.live.history(*market, seen.as_ref()).await);
+            }
+            Ok(histories)
+        }
+    }
 }
 
 /// Shows the last versions of markets, as they stand in PostgreSQL. Whether there are any.
@@ -207,30 +212,34 @@ async fn look(shared: &Shared, all: bool) {
     let due: Vec<Arc<Topic>> = shared.all().into_iter().filter(due).collect();
     let mut away = false;
     for topics in due.chunks(LOOKED_AT_ONCE) {
-        let markets: Vec<MarketId> = topics.iter().map(|topic| topic.market).collect();
-        // Without Redis nothing is sold, and what cannot be read is not.
-        let mut held = BTreeMap::new();
-        if !away {
-            match shared.live.read(&markets, shared.clock.for_cache()).await {
-                Ok(read) => held = read,
-                Err(Error::Unavailable(_)) => away = true,
-                Err(error) => {
-                    tracing::error!(%error, "a market's snapshot cannot be read");
-                    for market in markets {
-                        held.extend(
-                            shared.live.read(&[market], shared.clock.for_cache()).await.unwrap_or_default(),
-                        );
-                    }
-                }
-            }
-        }
+        // Without Redis nothing is sold; who is away is not asked again for each part.
+        let held = if away { None } else { held(shared, topics).await };
+        away = held.is_none();
         for topic in topics {
-            let held = held.get(&topic.market);
+            let held = held.as_ref().and_then(|held| held.get(&topic.market));
             // A recording's clock stands or jumps: its markets are looked at each time.
             let until = held.filter(|_| !shared.clock.is_manual()).and_then(|held| {
                 now.checked_add(Duration::from_millis(u64::try_from(held.sellable_ms).unwrap_or(0)))
             });
             topic.look(held, until);
+        }
+    }
+}
+
+/// What Redis holds of topics; none when it is away. What cannot be read is left out, and spoils no other.
+async fn held(shared: &Shared, topics: &[Arc<Topic>]) -> Option<BTreeMap<MarketId, Held>> {
+    let (live, now) = (&shared.live, shared.clock.for_cache());
+    let markets: Vec<MarketId> = topics.iter().map(|topic| topic.market).collect();
+    match live.read(&markets, now).await {
+        Ok(held) => Some(held),
+        Err(Error::Unavailable(_)) => None,
+        Err(error) => {
+            tracing::error!(%error, "a market's snapshot cannot be read");
+            let mut held = BTreeMap::new();
+            for market in markets {
+                held.extend(live.read(&[market], now).await.unwrap_or_default());
+            }
+            Some(held)
         }
     }
 }

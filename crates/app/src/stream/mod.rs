@@ -15,7 +15,9 @@ pub use topic::{Frame, FrameKind};
 use crate::{App, Clock, Error};
 use overround_domain::ids::MarketId;
 use overround_live::Live;
-use overround_store::Store;
+use overround_store::{Store, market};
+use reader::Mailbox;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -44,21 +46,20 @@ struct Shared {
 }
 
 impl Shared {
-    /// A market's topic, made if there is none; none when there are too many.
-    fn topic(&self, market: MarketId) -> Option<Arc<Topic>> {
+    /// Makes somebody a reader of a market's topic, which is made if there is none; none when there are too many. All
+    /// under the lock, so that the topic is not dropped as idle before it has its reader.
+    fn join(&self, market: MarketId, reader: u64, mailbox: &Arc<Mailbox>) -> Option<Arc<Topic>> {
         let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(topic) = topics.get(&market) {
-            // Under the lock, so that it is not dropped as idle between here and its new reader.
-            topic.expect_reader();
-            return Some(Arc::clone(topic));
-        }
-        if topics.len() >= TOPICS_MAX {
-            return None;
-        }
-        let topic = Arc::new(Topic::new(market));
-        topic.expect_reader();
-        topics.insert(market, Arc::clone(&topic));
-        self.changed.notify_one();
+        let full = topics.len() >= TOPICS_MAX;
+        let topic = match topics.entry(market) {
+            Entry::Occupied(topic) => Arc::clone(topic.get()),
+            Entry::Vacant(_) if full => return None,
+            Entry::Vacant(place) => {
+                self.changed.notify_one();
+                Arc::clone(place.insert(Arc::new(Topic::new(market))))
+            }
+        };
+        topic.join(reader, mailbox);
         Some(topic)
     }
 
@@ -122,7 +123,6 @@ impl App {
         if markets.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let rows = overround_store::market::markets::load(self.store().read(), markets).await?;
-        Ok(rows.into_iter().map(|row| row.id).collect())
+        Ok(market::markets::known(self.store().read(), markets).await?)
     }
 }

@@ -123,8 +123,7 @@ impl Reader {
         if self.subscriptions.contains_key(&market) {
             return Subscribed::Already;
         }
-        let Some(topic) = self.shared.topic(market) else { return Subscribed::Full };
-        topic.join(self.id, &self.mailbox);
+        let Some(topic) = self.shared.join(market, self.id, &self.mailbox) else { return Subscribed::Full };
         let joined = Joined { topic, reader: self.id, shared: Arc::clone(&self.shared) };
         let subscription = Subscription { joined, seen, caught_up: false, told_sellable: true };
         self.subscriptions.insert(market, subscription);

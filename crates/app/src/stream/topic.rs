@@ -7,7 +7,6 @@ use overround_domain::markets::Snapshot;
 use overround_domain::time::Timestamp;
 use overround_live::{Held, History, KEPT_VERSIONS, Position};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -44,15 +43,13 @@ impl Frame {
 
     /// The frame's text for readers of that kind, made by `encode` once, for all of them.
     pub fn encoded(&self, kind: FrameKind, encode: impl FnOnce() -> String) -> Bytes {
-        let place = match kind {
-            FrameKind::Snapshot => 0,
-            FrameKind::Update => 1,
-            FrameKind::Reset => 2,
+        let [snapshot, update, reset] = &self.encoded;
+        let once = match kind {
+            FrameKind::Snapshot => snapshot,
+            FrameKind::Update => update,
+            FrameKind::Reset => reset,
         };
-        match self.encoded.get(place) {
-            Some(once) => once.get_or_init(|| encode().into()).clone(),
-            None => encode().into(),
-        }
+        once.get_or_init(|| encode().into()).clone()
     }
 }
 
@@ -90,26 +87,19 @@ const FILL_AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(500), Dura
 pub(super) struct Topic {
     pub(super) market: MarketId,
     state: Mutex<State>,
-    /// Readers who are about to come.
-    expected: AtomicUsize,
 }
 
 impl Topic {
     pub(super) fn new(market: MarketId) -> Self {
-        Self { market, state: Mutex::default(), expected: AtomicUsize::new(0) }
+        Self { market, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn expect_reader(&self) {
-        self.expected.fetch_add(1, Ordering::AcqRel);
-    }
-
     pub(super) fn join(&self, reader: u64, mailbox: &Arc<Mailbox>) {
         self.state().readers.insert(reader, Arc::clone(mailbox));
-        self.expected.fetch_sub(1, Ordering::AcqRel);
     }
 
     pub(super) fn leave(&self, reader: u64) {
@@ -117,7 +107,7 @@ impl Topic {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.expected.load(Ordering::Acquire) == 0 && self.state().readers.is_empty()
+        self.state().readers.is_empty()
     }
 
     pub(super) fn position(&self) -> Option<Position> {
@@ -144,7 +134,6 @@ impl Topic {
         }
         state.push(position, snapshot);
         state.wake(self.market);
-        drop(state);
         true
     }
 

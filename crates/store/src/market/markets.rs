@@ -10,7 +10,7 @@ use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{FromRow, PgExecutor};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 const TABLE: &str = "market.markets";
@@ -327,18 +327,32 @@ pub async fn load(executor: impl PgExecutor<'_>, ids: &[MarketId]) -> Result<Vec
     rows_of(&rows)
 }
 
-/// A producer's markets that are not over: what is renewed while the producer is alive.
+/// A producer's markets that are not over, each with its version: what is renewed while the producer is alive. That
+/// is often, and the rest of a row is long.
 ///
 /// # Errors
-/// The database's, or [`Error::Inconsistent`].
-pub async fn on_sale(executor: impl PgExecutor<'_>, producer: &str) -> Result<Vec<MarketRow>, Error> {
-    let rows = sqlx::query(select_markets!(
-        "WHERE producer = $1 AND status IN ('INACTIVE', 'OPEN', 'SUSPENDED') ORDER BY id"
-    ))
+/// The database's.
+pub async fn on_sale(executor: impl PgExecutor<'_>, producer: &str) -> Result<Vec<(MarketId, i64)>, Error> {
+    let rows: Vec<(Uuid, i64)> = sqlx::query_as(
+        "SELECT id, version FROM market.markets \
+         WHERE producer = $1 AND status IN ('INACTIVE', 'OPEN', 'SUSPENDED') ORDER BY id",
+    )
     .bind(producer)
     .fetch_all(executor)
     .await?;
-    rows_of(&rows)
+    Ok(rows.into_iter().map(|(id, version)| (MarketId::from_uuid(id), version)).collect())
+}
+
+/// Those of these ids that markets have.
+///
+/// # Errors
+/// The database's.
+pub async fn known(executor: impl PgExecutor<'_>, ids: &[MarketId]) -> Result<BTreeSet<MarketId>, Error> {
+    let known: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM market.markets WHERE id = any($1)")
+        .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+        .fetch_all(executor)
+        .await?;
+    Ok(known.into_iter().map(MarketId::from_uuid).collect())
 }
 
 /// The statement of [`list`]. Its parameters are the place in the list (two), the limit, and the event and
