@@ -16,6 +16,7 @@ mod openapi;
 mod partitions;
 mod publishing;
 mod readme;
+mod refreshing;
 mod replay;
 mod reports;
 mod roles;

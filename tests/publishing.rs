@@ -237,7 +237,7 @@ async fn what_redis_lost_is_written_again() {
     let second = house.hear(1, &two).await;
     house.forget_redis().await;
     let unseen = house.app.market(first.market_id, None).await.unwrap();
-    assert_eq!((unseen.snapshot, unseen.freshness), (first.snapshot.clone(), Freshness::Expired));
+    assert_eq!((&*unseen.snapshot, unseen.freshness), (&first.snapshot, Freshness::Expired));
     house.hear(2, &one).await;
     assert_eq!(house.in_redis(first.market_id).await, Some(first.snapshot.clone()), "by the next message");
     assert_eq!(house.in_redis(second.market_id).await, None);
@@ -312,7 +312,7 @@ async fn two_publishers_never_give_one_version_to_two_snapshots() {
     let page = Page { limit: 10, after: None };
     for board in house.app.markets(MarketFilter::default(), page).await.unwrap().items {
         let shown = house.in_redis(board.market.id).await.unwrap();
-        assert_eq!(shown, board.snapshot, "Redis holds the last version");
+        assert_eq!(shown, *board.snapshot, "Redis holds the last version");
         let stored: i64 = sqlx::query_scalar("SELECT version FROM market.markets WHERE id = $1")
             .bind(board.market.id.uuid())
             .fetch_one(&house.admin)

@@ -17,7 +17,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 12] = [
     ("workers", &["app"]),
     ("api", &["app", "domain"]),
     ("embedded", &[]),
-    ("overround", &["domain", "store", "live", "feed", "app", "workers", "api", "embedded"]),
+    ("overround", &["domain", "store", "live", "feed", "adapters", "app", "workers", "api", "embedded"]),
     ("testkit", &["domain", "store", "live", "app", "api", "embedded"]),
     ("tests", &["domain", "store", "live", "feed", "app", "workers", "api", "embedded", "testkit"]),
 ];

@@ -3,3 +3,4 @@
 
 pub mod betfair;
 mod lines;
+pub mod price_provider;

@@ -1,7 +1,8 @@
 //! The use cases' settings.
 
 use overround_domain::betting::Rules;
-use overround_domain::markets::{JumpLimit, Margin};
+use overround_domain::markets::{JumpLimit, Margin, PriceProvider};
+use std::sync::Arc;
 
 /// What an operator may set of the use cases.
 #[derive(Debug, Clone)]
@@ -12,6 +13,8 @@ pub struct Settings {
     pub margin: Margin,
     /// How far a price on sale may move in one message before its market is suspended for review; none: any distance.
     pub price_jump: Option<JumpLimit>,
+    /// Who is asked for a market's prices where no feed of this process says them.
+    pub provider: Option<Arc<dyn PriceProvider>>,
     /// How many lanes run beside each other, on a connection each.
     pub lanes: usize,
     /// The largest number of commands in one transaction of a lane.
@@ -28,6 +31,7 @@ impl Default for Settings {
             rules: Rules::default(),
             margin: Margin::HOUSE,
             price_jump: None,
+            provider: None,
             lanes: 3,
             batch_max: 128,
             queue_depth: 4096,

@@ -1,13 +1,14 @@
 //! The one handle on all use cases.
 
 use crate::lanes::Lanes;
+use crate::markets::refresh::{self, Refresh};
 use crate::stream::Stream;
 use crate::wallet::Directory;
 use crate::{Clock, Error, Settings, markets};
 use overround_live::Live;
 use overround_store::{Pool, Store, partitions};
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::sync::Notify;
 
 /// All use cases. Cheap to clone; the last one to go leaves the lanes to end by themselves, so call
@@ -27,8 +28,18 @@ struct Inner {
     lanes: Lanes,
     directory: Directory,
     markets: markets::State,
+    refresh: Arc<Refresh>,
     stream: Stream,
     settler: Notify,
+}
+
+/// The use cases for as long as somebody else keeps them.
+pub(crate) struct WeakApp(Weak<Inner>);
+
+impl WeakApp {
+    pub(crate) fn upgrade(&self) -> Option<App> {
+        Some(App { inner: self.0.upgrade()? })
+    }
 }
 
 impl App {
@@ -45,11 +56,13 @@ impl App {
     ) -> Result<Self, Error> {
         partitions::ensure(&keeper, clock.now()).await?;
         let cells = overround_store::wallet::house::cells(store.read()).await?;
-        let lanes = Lanes::start(&store, &live, &clock, &settings);
+        let (refresh, wanted) = Refresh::new();
+        let lanes = Lanes::start(&store, &live, &clock, &settings, &refresh);
         let inner = Inner {
             directory: Directory::default(),
             markets: markets::State::new(settings.seed),
-            stream: Stream::start(&store, &live, &clock),
+            stream: Stream::start(&live, &clock, &refresh),
+            refresh,
             settler: Notify::new(),
             store,
             keeper,
@@ -59,7 +72,9 @@ impl App {
             cells,
             lanes,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Arc::new(inner);
+        tokio::spawn(refresh::run(WeakApp(Arc::downgrade(&inner)), wanted));
+        Ok(Self { inner })
     }
 
     /// Takes no more money commands, finishes those that were taken, and returns.
@@ -114,6 +129,10 @@ impl App {
 
     pub(crate) fn stream(&self) -> &Stream {
         &self.inner.stream
+    }
+
+    pub(crate) fn refresh(&self) -> &Arc<Refresh> {
+        &self.inner.refresh
     }
 
     pub(crate) fn lanes(&self) -> &Lanes {

@@ -72,6 +72,11 @@ impl Live {
         Ok(())
     }
 
+    /// The highest version of a market that this process read, wrote or was told of.
+    pub fn known(&self, market: MarketId) -> Option<Arc<Snapshot>> {
+        self.highest.get(&market)
+    }
+
     /// Notes a version that this process read, wrote or was told of: no lower one is sold here any more.
     pub fn saw(&self, snapshot: &Arc<Snapshot>) {
         let known = self.highest.entry(&snapshot.market_id, None, |_, known| {

@@ -104,6 +104,8 @@ pub struct Held {
     pub age_ms: Option<i64>,
     /// What that age means: past its window nothing may be sold at it.
     pub freshness: Freshness,
+    /// For how many milliseconds more it is fresh; none below zero.
+    pub fresh_ms: i64,
     /// For how many milliseconds more it may be sold; none below zero.
     pub sellable_ms: i64,
 }
@@ -116,13 +118,36 @@ impl Held {
         lifetime: Lifetime,
     ) -> Self {
         let freshness = lifetime.freshness(age_ms);
-        let sellable_ms = if freshness == Freshness::Expired { 0 } else { lifetime.end_ms() - age_ms };
+        let (fresh_ms, sellable_ms) = match freshness {
+            Freshness::Fresh => (lifetime.fresh_ms - age_ms, lifetime.end_ms() - age_ms),
+            Freshness::Stale => (0, lifetime.end_ms() - age_ms),
+            Freshness::Expired => (0, 0),
+        };
         let (confirmed_at, age_ms) = (Some(confirmed_at), Some(age_ms.max(0)));
-        Self { snapshot, confirmed_at, age_ms, freshness, sellable_ms }
+        Self { snapshot, confirmed_at, age_ms, freshness, fresh_ms, sellable_ms }
+    }
+
+    /// What is known of it after so many milliseconds in which nothing was heard of it.
+    pub fn after(&self, ms: i64) -> Self {
+        let (fresh_ms, sellable_ms) = ((self.fresh_ms - ms).max(0), (self.sellable_ms - ms).max(0));
+        let freshness = match (fresh_ms, sellable_ms) {
+            (1.., _) => Freshness::Fresh,
+            (_, 1..) => Freshness::Stale,
+            _ => Freshness::Expired,
+        };
+        let age_ms = self.age_ms.map(|age_ms| age_ms.saturating_add(ms));
+        Self { age_ms, freshness, fresh_ms, sellable_ms, ..self.clone() }
     }
 
     pub(crate) const fn unconfirmed(snapshot: Arc<Snapshot>) -> Self {
-        Self { snapshot, confirmed_at: None, age_ms: None, freshness: Freshness::Expired, sellable_ms: 0 }
+        Self {
+            snapshot,
+            confirmed_at: None,
+            age_ms: None,
+            freshness: Freshness::Expired,
+            fresh_ms: 0,
+            sellable_ms: 0,
+        }
     }
 }
 

@@ -4,13 +4,15 @@ use crate::config::{Config, Environment};
 use crate::failure::{Failure, chain};
 use crate::issuer;
 use crate::stores::Stores;
+use overround_adapters::price_provider::HttpPriceProvider;
 use overround_api::{Auth, Ending};
 use overround_app::{App, Clock, Settings};
 use overround_domain::betting::Rules;
-use overround_domain::markets::{JumpLimit, Margin, MarginBps, MarginMethod};
+use overround_domain::markets::{JumpLimit, Margin, MarginBps, MarginMethod, PriceProvider};
 use overround_live::Live;
 use overround_store::{Pool, Role, Store, server_settings};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -159,6 +161,16 @@ pub fn use_case(doing: &str, error: &overround_app::Error) -> Failure {
     )
 }
 
+/// Who is asked for a market's prices, if that is configured.
+fn provider(config: &Config) -> Result<Option<Arc<dyn PriceProvider>>, Failure> {
+    let Some(url) = &config.price_provider_url else { return Ok(None) };
+    let provider = HttpPriceProvider::new(url.reveal(), &config.price_provider_producer);
+    let provider = provider.map_err(|why| {
+        Failure::usage(format!("price_provider_url {} cannot be used: {why}", url.masked()), "correct it")
+    })?;
+    Ok(Some(Arc::new(provider)))
+}
+
 fn settings(config: &Config, seed: Option<u64>) -> Result<Settings, Failure> {
     let bps =
         MarginBps::new(config.margin_bps).map_err(|error| Failure::usage(error, "set margin_bps lower"))?;
@@ -173,6 +185,7 @@ fn settings(config: &Config, seed: Option<u64>) -> Result<Settings, Failure> {
     Ok(Settings {
         rules,
         price_jump: JumpLimit::new(config.price_jump_pct_max),
+        provider: provider(config)?,
         margin: Margin { method: MarginMethod::Proportional, bps },
         lanes: config.lanes,
         batch_max: config.batch_max,

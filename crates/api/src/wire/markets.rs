@@ -93,12 +93,12 @@ impl From<MarketBoard> for Market {
         let MarketBoard { market, snapshot, confirmed_at, age_ms, freshness } = board;
         let outcomes = market
             .outcomes
-            .into_iter()
+            .iter()
             .map(|outcome| {
                 let price = snapshot.prices.get(&outcome.id).map(|quote| quote.price);
                 Outcome {
                     id: outcome.id,
-                    name: outcome.name,
+                    name: outcome.name.clone(),
                     line: outcome.line,
                     status: outcome.status.into(),
                     price: price.map(Into::into),
@@ -110,8 +110,8 @@ impl From<MarketBoard> for Market {
         Self {
             id: market.id,
             event_id: market.event_id,
-            name: market.name,
-            market_type: market.market_type,
+            name: market.name.clone(),
+            market_type: market.market_type.clone(),
             kind: market.kind.into(),
             number_of_winners: market.number_of_winners,
             status: snapshot.status.into(),

@@ -16,11 +16,12 @@ mod write;
 
 pub(crate) use command::{Command, Direction, MarketResults, MoveMoney, Outcome, Place, Reply, Settle};
 
+use crate::markets::refresh::Refresh;
 use crate::{Clock, Error, Settings};
 use overround_live::Live;
 use overround_store::Store;
 use queue::{Owner, Queue};
-use run::Runner;
+use run::{Cache, Runner};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -41,10 +42,17 @@ pub(crate) struct Lanes {
 
 impl Lanes {
     /// Starts the lanes.
-    pub(crate) fn start(store: &Store, live: &Live, clock: &Clock, settings: &Settings) -> Self {
+    pub(crate) fn start(
+        store: &Store,
+        live: &Live,
+        clock: &Clock,
+        settings: &Settings,
+        refresh: &Arc<Refresh>,
+    ) -> Self {
         let queue = Arc::new(Queue::new(settings.queue_depth));
         let lane = |_| {
-            let runner = Runner::new(store.clone(), live.clone(), clock.clone(), settings);
+            let cache = Cache { live: live.clone(), clock: clock.clone(), refresh: Arc::clone(refresh) };
+            let runner = Runner::new(store.clone(), cache, settings);
             tokio::spawn(work(Arc::new(runner), Arc::clone(&queue), settings.batch_max.max(1)))
         };
         let tasks = Mutex::new((0..settings.lanes.max(1)).map(lane).collect());

@@ -7,6 +7,7 @@ use super::load;
 use super::queue::Batch;
 use super::write::{Writes, write};
 use crate::betting::stored_receipt;
+use crate::markets::refresh::{Refresh, is_due};
 use crate::wallet::key_mismatch;
 use crate::{Clock, Error, Settings};
 use overround_domain::betting::Rules;
@@ -20,14 +21,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::{Duration, Instant};
 
+/// Where a lane finds what is on sale.
+pub(super) struct Cache {
+    pub live: Live,
+    pub clock: Clock,
+    pub refresh: Arc<Refresh>,
+}
+
 /// What a lane works with.
 pub(super) struct Runner {
     /// For what is not the lane's own transactions.
     store: Store,
     /// The lane's own connection.
     own: Store,
-    live: Live,
-    clock: Clock,
+    cache: Cache,
     rules: Arc<Rules>,
     batch_max: usize,
     /// Whether it met another process at a cell just now.
@@ -38,17 +45,9 @@ pub(super) struct Runner {
 const MEETS_OTHERS: Duration = Duration::from_millis(1);
 
 impl Runner {
-    pub(super) fn new(store: Store, live: Live, clock: Clock, settings: &Settings) -> Self {
+    pub(super) fn new(store: Store, cache: Cache, settings: &Settings) -> Self {
         let (rules, batch_max) = (Arc::new(settings.rules.clone()), settings.batch_max.max(1));
-        Self {
-            own: store.for_a_lane(),
-            store,
-            live,
-            clock,
-            rules,
-            batch_max,
-            meets_others: AtomicBool::new(false),
-        }
+        Self { own: store.for_a_lane(), store, cache, rules, batch_max, meets_others: AtomicBool::new(false) }
     }
 
     /// Closes the lane's connection.
@@ -146,7 +145,7 @@ impl Runner {
         begin: Begin,
     ) -> Result<Vec<Outcome>, overround_store::Error> {
         let (commands, snapshots) = (Arc::clone(commands), Arc::clone(snapshots));
-        let (clock, rules) = (self.clock.clone(), Arc::clone(&self.rules));
+        let (clock, rules) = (self.cache.clock.clone(), Arc::clone(&self.rules));
         self.own
             .run("lane", Isolation::Serializable, move |tx| {
                 let (commands, snapshots) = (Arc::clone(&commands), Arc::clone(&snapshots));
@@ -188,8 +187,9 @@ impl Runner {
         let wanted: Vec<MarketId> = wanted.into_iter().collect();
         // Counted from before the question, so that a window may seem to end too early but never too late.
         let asked = Instant::now();
-        match self.live.read(&wanted, self.clock.for_cache()).await {
+        match self.cache.live.read(&wanted, self.cache.clock.for_cache()).await {
             Ok(held) => {
+                self.refresh(&wanted, &held);
                 let on_sale = held.into_iter().filter(|(_, held)| held.freshness != Freshness::Expired);
                 let on_sale = on_sale.map(|(id, held)| (id, self.on_sale(held, asked)));
                 (jobs, Arc::new(on_sale.collect()))
@@ -203,9 +203,18 @@ impl Runner {
         }
     }
 
+    /// Has the markets that run out loaded, for the bets that come after these. A recording's are confirmed on the
+    /// recording's clock.
+    fn refresh(&self, wanted: &[MarketId], held: &BTreeMap<MarketId, Held>) {
+        if !self.cache.clock.is_manual() {
+            let due = wanted.iter().filter(|market| is_due(held.get(market)));
+            due.for_each(|market| self.cache.refresh.behind(*market));
+        }
+    }
+
     fn on_sale(&self, held: Held, asked: Instant) -> OnSale {
         let sellable = Duration::from_millis(u64::try_from(held.sellable_ms).unwrap_or(0));
-        let until = if self.clock.is_manual() { None } else { asked.checked_add(sellable) };
+        let until = if self.cache.clock.is_manual() { None } else { asked.checked_add(sellable) };
         OnSale { snapshot: held.snapshot, until }
     }
 

@@ -1,17 +1,22 @@
 //! What this process remembers of the markets it published. Nothing depends on it: it saves queries
 //! for markets that did not change, and every entry is checked against the row that is locked.
 
-use super::Published;
 use super::decide::is_final;
+use super::{MarketInfo, Published};
+use crate::Error;
 use overround_domain::ids::MarketId;
 use overround_domain::markets::{Snapshot, SourceMarket};
+use overround_domain::time::Timestamp;
 use overround_live::{Lifetime, Window};
 use overround_store::market::{MarketRow, OutcomeRow};
+use quick_cache::sync::Cache;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// A market as it was last published.
 #[derive(Debug)]
@@ -28,14 +33,49 @@ pub(super) struct Entry {
     pub needs_manual: Option<String>,
 }
 
+/// For how many milliseconds a producer's sign of life says that what is known of it still stands: less than the shortest
+/// freshness of a snapshot.
+const SIGN_MS: i64 = 7_000;
+
+/// A producer's last sign of life, as this process heard it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sign {
+    /// When, on the application's clock.
+    pub at: Timestamp,
+    /// How many milliseconds ago that was.
+    pub ago_ms: i64,
+}
+
+/// What of how many markets is remembered for readers.
+const INFOS_MAX: usize = 20_000;
+/// For how long it is: a name changes without a version.
+const INFO_FOR: Duration = Duration::from_secs(60);
+
+/// What a market is, as its rows said it.
+#[derive(Clone)]
+struct Info {
+    status_version: i64,
+    read: Instant,
+    market: Arc<MarketInfo>,
+}
+
+impl Info {
+    fn holds(&self, status_version: i64) -> bool {
+        self.status_version >= status_version && self.read.elapsed() < INFO_FOR
+    }
+}
+
 /// The memory of one process, and its source of jitter.
 pub(crate) struct State {
     // By producer, then by the producer's key.
     entries: Mutex<HashMap<String, HashMap<String, Arc<Entry>>>>,
     // Answers of calls that failed after they had committed, until the market is published again.
     owed: Mutex<HashMap<MarketId, Published>>,
+    // When each producer was last heard here.
+    signs: Mutex<HashMap<String, (Timestamp, Instant)>>,
     jitter: Mutex<ChaCha8Rng>,
     window: Window,
+    infos: Cache<MarketId, Info>,
     partitions_day: AtomicI64,
 }
 
@@ -46,8 +86,10 @@ impl State {
         Self {
             entries: Mutex::default(),
             owed: Mutex::default(),
+            signs: Mutex::default(),
             jitter: Mutex::new(jitter),
             window: Window::default(),
+            infos: Cache::new(INFOS_MAX),
             partitions_day: AtomicI64::new(i64::MIN),
         }
     }
@@ -101,6 +143,39 @@ impl State {
             Some(earlier) => answer.after(earlier),
             None => answer,
         }
+    }
+
+    /// Notes a producer's sign of life.
+    pub(super) fn signed(&self, producer: &str, at: Timestamp) {
+        let mut signs = self.signs.lock().unwrap_or_else(PoisonError::into_inner);
+        signs.insert(producer.to_owned(), (at, Instant::now()));
+    }
+
+    /// A producer's last sign of life, if this process has heard one lately.
+    pub(super) fn sign_of(&self, producer: &str) -> Option<Sign> {
+        let (at, heard) = self.signs.lock().unwrap_or_else(PoisonError::into_inner).get(producer).copied()?;
+        let ago_ms = i64::try_from(heard.elapsed().as_millis()).ok().filter(|ago_ms| *ago_ms < SIGN_MS)?;
+        Some(Sign { at, ago_ms })
+    }
+
+    /// What a market is, if that was read lately, and for that status version or a later one.
+    pub(super) fn info(&self, market: MarketId, status_version: i64) -> Option<Arc<MarketInfo>> {
+        self.infos.get(&market).filter(|info| info.holds(status_version)).map(|info| info.market)
+    }
+
+    /// What a market is, at that status version or a later one: read once, however many ask.
+    pub(super) async fn info_or_read(
+        &self,
+        market: MarketId,
+        status_version: i64,
+        read: impl Future<Output = Result<(i64, MarketInfo), Error>>,
+    ) -> Result<Arc<MarketInfo>, Error> {
+        self.infos.remove_if(&market, |info| !info.holds(status_version));
+        let read = async {
+            let (status_version, info) = read.await?;
+            Ok(Info { status_version, read: Instant::now(), market: Arc::new(info) })
+        };
+        self.infos.get_or_insert_async(&market, read).await.map(|info| info.market)
     }
 
     /// Whether the partitions of that day (since the epoch) were not asked for yet by this process.

@@ -13,6 +13,7 @@ mod price;
 mod publish;
 mod read;
 mod record_result;
+pub(crate) mod refresh;
 mod renew;
 mod review;
 mod trade;
@@ -30,6 +31,7 @@ use overround_domain::markets::{
 use overround_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a message of a producer came to, for one of its markets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,9 +188,9 @@ pub struct OutcomeInfo {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarketBoard {
     /// What it is.
-    pub market: MarketInfo,
+    pub market: Arc<MarketInfo>,
     /// Its prices at one version.
-    pub snapshot: Snapshot,
+    pub snapshot: Arc<Snapshot>,
     /// Its producer's last sign of life; none when it is not known any more.
     pub confirmed_at: Option<Timestamp>,
     /// Milliseconds since then.

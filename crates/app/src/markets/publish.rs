@@ -6,11 +6,11 @@ use super::decide::{Decided, Pricing};
 use super::{Published, Recorded};
 use crate::{App, Error};
 use overround_domain::ids::OutcomeId;
-use overround_domain::markets::{Snapshot, SourceMarket};
+use overround_domain::markets::{Snapshot, SourceMarket, Told};
 use overround_domain::time::Timestamp;
-use overround_live::{Renewal, Renewed, SnapshotWrite, Word, Write};
+use overround_live::{Lease, Renewal, Renewed, SnapshotWrite, Word, Write};
 use overround_store::Isolation;
-use overround_store::market::OutcomeRow;
+use overround_store::market::{MarketRow, OutcomeRow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -24,6 +24,24 @@ const DAY_MS: i64 = 86_400_000;
 
 /// A market of the message, with what this process remembers of it.
 type Remembered = (SourceMarket, Option<Arc<Entry>>);
+
+/// A producer's word on markets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Confirmed<'a> {
+    /// When it was given, on this application's clock.
+    pub at: Timestamp,
+    /// How many milliseconds ago that was.
+    pub ago_ms: i64,
+    /// The lease that it was asked for under, if it was.
+    pub lease: Option<&'a Lease>,
+}
+
+impl Confirmed<'_> {
+    /// A word that is given now.
+    pub const fn now(at: Timestamp) -> Self {
+        Self { at, ago_ms: 0, lease: None }
+    }
+}
 
 impl App {
     /// Takes a producer's message: the complete state of each market it is about, at the instant `at`
@@ -71,18 +89,29 @@ impl App {
                 entry => changed.push((index, (source.clone(), entry))),
             }
         }
-        self.publish_changed(producer, at, changed, answers).await?;
+        let by = Confirmed::now(at);
+        self.publish_changed(producer, by, changed, answers).await?;
         // What Redis does not hold any more, or holds newer than this process knows, is read again.
         let lost = self.confirm(at, same, answers).await?;
         let reread = lost.into_iter().filter_map(|index| Some((index, (markets.get(index)?.clone(), None))));
-        self.publish_changed(producer, at, reread.collect(), answers).await
+        self.publish_changed(producer, by, reread.collect(), answers).await
+    }
+
+    /// Takes what a provider says of a market that it was asked for under a lease.
+    pub(super) async fn publish_told(&self, row: &MarketRow, told: Told, lease: &Lease) -> Result<(), Error> {
+        self.ready_partitions().await?;
+        let (at, ago_ms) = (self.clock().now().plus_millis(-told.age_ms), told.age_ms);
+        let by = Confirmed { at, ago_ms, lease: Some(lease) };
+        let entry = self.markets_state().entry(&row.producer, &told.market.key);
+        let mut answers = [None];
+        self.publish_changed(&row.producer, by, vec![(0, (told.market, entry))], &mut answers).await
     }
 
     /// Commits markets, shows them, remembers them.
     async fn publish_changed(
         &self,
         producer: &str,
-        at: Timestamp,
+        by: Confirmed<'_>,
         changed: Vec<(usize, Remembered)>,
         answers: &mut [Option<Published>],
     ) -> Result<(), Error> {
@@ -92,7 +121,7 @@ impl App {
         let (indexes, markets): (Vec<usize>, Vec<Remembered>) = changed.into_iter().unzip();
         let message = Arc::new(Message {
             producer: producer.to_owned(),
-            at,
+            at: by.at,
             markets,
             cells: self.cells(),
             pricing: Pricing { margin: self.settings().margin, jump: self.settings().price_jump },
@@ -113,7 +142,7 @@ impl App {
             self.settler_wake().notify_one();
         }
         let snapshots: Vec<&Snapshot> = decided.iter().map(|one| &one.snapshot).collect();
-        let shown = self.show(at, &snapshots).await;
+        let shown = self.show(by, &snapshots).await;
         let state = self.markets_state();
         for ((index, one), (source, _)) in indexes.into_iter().zip(decided).zip(&message.markets) {
             let answer = answers.get_mut(index);
@@ -129,19 +158,27 @@ impl App {
         shown.map(|_| ())
     }
 
-    /// Writes snapshots to Redis, confirmed at `at`. One that is older than what Redis knows is left
+    /// Writes snapshots to Redis, confirmed by their producer. One that is older than what Redis knows is left
     /// out: another process published since.
-    pub(super) async fn show(&self, at: Timestamp, snapshots: &[&Snapshot]) -> Result<u64, Error> {
+    pub(super) async fn show(&self, by: Confirmed<'_>, snapshots: &[&Snapshot]) -> Result<u64, Error> {
         let mut shown = 0;
         for chunk in snapshots.chunks(MARKETS_AT_ONCE) {
             let write = |snapshot| SnapshotWrite {
                 snapshot,
-                word: Word::Confirmed { at, ago_ms: 0, lifetime: self.markets_state().lifetime() },
-                lease: None,
+                word: Word::Confirmed {
+                    at: by.at,
+                    ago_ms: by.ago_ms,
+                    lifetime: self.markets_state().lifetime(),
+                },
+                lease: by.lease,
             };
             let writes: Vec<SnapshotWrite<'_>> = chunk.iter().copied().map(write).collect();
             let written = self.live().write_all(&writes, self.clock().for_cache()).await?;
-            shown += written.iter().filter(|one| !matches!(one, Write::Older { .. })).map(|_| 1).sum::<u64>();
+            shown += written
+                .iter()
+                .filter(|one| !matches!(one, Write::Older { .. } | Write::Fenced))
+                .map(|_| 1)
+                .sum::<u64>();
         }
         metrics::counter!("overround_snapshots_written_total").increment(shown);
         Ok(shown)

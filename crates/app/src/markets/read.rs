@@ -1,8 +1,10 @@
 //! Reading events and markets.
 
+use super::refresh::is_due;
 use super::{EventInfo, MarketBoard, MarketFilter, MarketInfo, OutcomeInfo};
 use crate::{App, Error, Listed, Page};
 use overround_domain::ids::{EventId, MarketId};
+use overround_domain::markets::Snapshot;
 use overround_live::{Freshness, Held};
 use overround_store::market::{self, EventRow, MarketRow, OutcomeRow};
 use std::collections::BTreeMap;
@@ -40,12 +42,77 @@ impl App {
         Ok(Listed { items: self.boards(rows).await?, next })
     }
 
-    /// One market with its prices, never at an older version than `min_version`.
+    /// One market with its prices, never at an older version than `min_version`: as this process has it, if it follows
+    /// the market and its prices are fresh; else from Redis. Stale prices are answered at once and loaded
+    /// behind; a market that Redis does not hold is loaded first. What cannot be loaded is answered by its last row,
+    /// as prices that nobody confirms.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is none, [`Error::Conflict`] `VERSION_NOT_REACHED` when it never
     /// had that version.
     pub async fn market(&self, id: MarketId, min_version: Option<i64>) -> Result<MarketBoard, Error> {
+        let board = match self.remembered(id) {
+            Some(board) => Some(board),
+            None => self.sought(id).await?,
+        };
+        match board.filter(|board| min_version.is_none_or(|wanted| wanted <= board.snapshot.version)) {
+            Some(board) => Ok(board),
+            None => self.stored(id, min_version).await,
+        }
+    }
+
+    /// A market as this process has it, if that can be relied on. Nothing is asked of anybody.
+    fn remembered(&self, id: MarketId) -> Option<MarketBoard> {
+        let held = self.stream().held(id)?;
+        let market = self.markets_state().info(id, held.snapshot.status_version)?;
+        Some(board(market, held))
+    }
+
+    /// A market from Redis, if it is there or can be loaded.
+    async fn sought(&self, id: MarketId) -> Result<Option<MarketBoard>, Error> {
+        let state = self.markets_state();
+        // What does not exist takes no place in this process.
+        state.info_or_read(id, 0, self.read_info(id)).await?;
+        let Some(held) = self.read_or_load(id).await? else { return Ok(None) };
+        let at = held.snapshot.status_version;
+        let market = state.info_or_read(id, at, self.read_info(id)).await?;
+        Ok(Some(board(market, held)))
+    }
+
+    /// What Redis holds of a market, read once for all who ask for it at one time. None if it holds nothing, and nothing
+    /// can be loaded.
+    async fn read_or_load(&self, id: MarketId) -> Result<Option<Held>, Error> {
+        let place = self.stream().place(id);
+        let mut waited = self.clock().is_manual();
+        loop {
+            let held = match &place {
+                Some(place) => place.read(self.live(), self.clock()).await?,
+                None => self.live().read(&[id], self.clock().for_cache()).await?.remove(&id),
+            };
+            match held {
+                Some(held) => {
+                    if is_due(Some(&held)) && !self.clock().is_manual() {
+                        self.refresh().behind(id);
+                    }
+                    return Ok(Some(held));
+                }
+                None if waited => return Ok(None),
+                None => self.refresh().wait(id).await,
+            }
+            waited = true;
+        }
+    }
+
+    /// What a market is, by its rows, with the status version that they say.
+    async fn read_info(&self, id: MarketId) -> Result<(i64, MarketInfo), Error> {
+        let rows = market::markets::load(self.store().read(), &[id]).await?;
+        let row = rows.into_iter().next().ok_or_else(|| Error::not_found("market", id))?;
+        let outcomes = market::outcomes::of_markets(self.store().read(), &[id]).await?;
+        Ok((row.status_version, market_info(&row, outcomes)))
+    }
+
+    /// A market by its rows, with what Redis says of its age.
+    async fn stored(&self, id: MarketId, min_version: Option<i64>) -> Result<MarketBoard, Error> {
         let rows = market::markets::load(self.store().read(), &[id]).await?;
         let row = rows.into_iter().next().ok_or_else(|| Error::not_found("market", id))?;
         if let Some(wanted) = min_version.filter(|wanted| *wanted > row.version) {
@@ -76,29 +143,35 @@ impl App {
         let boards = rows.into_iter().filter_map(|row| {
             let held = held.remove(&row.id);
             let snapshot = stored.remove(&row.id);
-            let info = market_info(&row, outcomes.remove(&row.id).unwrap_or_default());
-            board(info, held, snapshot)
+            let info = Arc::new(market_info(&row, outcomes.remove(&row.id).unwrap_or_default()));
+            board_of(info, held, snapshot)
         });
         Ok(boards.collect())
     }
 }
 
-/// A board from what Redis holds and, where that is behind, the stored version. The ages are those of
-/// the producer's last sign of life, whichever version is shown.
-fn board(
-    market: MarketInfo,
-    held: Option<Held>,
-    stored: Option<overround_domain::markets::Snapshot>,
-) -> Option<MarketBoard> {
-    let (confirmed_at, age_ms, freshness) = match &held {
-        Some(held) => (held.confirmed_at, held.age_ms, held.freshness),
-        None => (None, None, Freshness::Expired),
-    };
-    let held = held.map(|held| Arc::unwrap_or_clone(held.snapshot));
-    let snapshot = stored.or(held)?;
-    Some(MarketBoard { market, snapshot, confirmed_at, age_ms, freshness })
+fn board(market: Arc<MarketInfo>, held: Held) -> MarketBoard {
+    let Held { snapshot, confirmed_at, age_ms, freshness, .. } = held;
+    MarketBoard { market, snapshot, confirmed_at, age_ms, freshness }
 }
 
+/// A board from what Redis holds and, where that is behind, the stored version. The ages are those of
+/// the producer's last sign of life, whichever version is shown.
+fn board_of(market: Arc<MarketInfo>, held: Option<Held>, stored: Option<Snapshot>) -> Option<MarketBoard> {
+    let stored = stored.map(Arc::new);
+    match (held, stored) {
+        (Some(held), None) => Some(board(market, held)),
+        (Some(held), Some(snapshot)) => Some(board(market, Held { snapshot, ..held })),
+        (None, Some(snapshot)) => Some(MarketBoard {
+            market,
+            snapshot,
+            confirmed_at: None,
+            age_ms: None,
+            freshness: Freshness::Expired,
+        }),
+        (None, None) => None,
+    }
+}
 fn event_info(row: EventRow) -> EventInfo {
     EventInfo {
         id: row.id,

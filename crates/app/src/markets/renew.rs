@@ -1,6 +1,6 @@
 //! Renewing: the producer is alive, so what it said last still stands.
 
-use super::publish::MARKETS_AT_ONCE;
+use super::publish::{Confirmed, MARKETS_AT_ONCE};
 use crate::{App, Error};
 use overround_domain::ids::MarketId;
 use overround_domain::markets::Snapshot;
@@ -16,6 +16,7 @@ impl App {
     /// # Errors
     /// When a datastore is away: what is not renewed runs out, and is not sold.
     pub async fn renew(&self, producer: &str, at: Timestamp) -> Result<u64, Error> {
+        self.markets_state().signed(producer, at);
         let on_sale = market::markets::on_sale(self.store().read(), producer).await?;
         let mut confirmed = 0;
         for chunk in on_sale.chunks(MARKETS_AT_ONCE) {
@@ -45,6 +46,6 @@ impl App {
         let rows = market::markets::load(self.store().read(), markets).await?;
         let snapshots = market::price_versions::current(self.store().read(), &rows).await?;
         let snapshots: Vec<&Snapshot> = snapshots.values().collect();
-        self.show(at, &snapshots).await
+        self.show(Confirmed::now(at), &snapshots).await
     }
 }

@@ -2,10 +2,10 @@
 
 use super::Shared;
 use super::topic::Topic;
+use crate::markets::refresh::is_due;
 use overround_domain::ids::MarketId;
 use overround_domain::markets::Snapshot;
-use overround_live::{Error, Heard, Held, History, Lifetime, Position, SnapshotWrite, Subscriber, Word};
-use overround_store::market;
+use overround_live::{Error, Heard, Held, History, Position, Subscriber};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,6 @@ const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(50), Duration::
 const LOOKED_AT_ONCE: usize = 500;
 /// How many markets' histories are read in one round trip: each can be long.
 const FILLED_AT_ONCE: usize = 16;
-/// For how long what nobody confirms is shown.
-const SHOWN: Lifetime = Lifetime { fresh_ms: 8_000, stale_ms: 2_000 };
 
 /// Follows all topics until the stop.
 pub(super) async fn run(shared: Arc<Shared>) {
@@ -47,6 +45,7 @@ async fn keep_following(shared: &Shared) {
             tracing::debug!(%error, "prices cannot be heard yet");
         }
         // Nobody hears meanwhile what is published: readers are told at once if nothing can be sold either.
+        shared.all().iter().for_each(|topic| topic.hears(false));
         look(shared, true).await;
         sleep(again_after).await;
         again_after = (again_after * 2).min(AGAIN_AFTER.1);
@@ -114,6 +113,7 @@ impl Follower<'_> {
             let markets: Vec<MarketId> = chunk.iter().map(|topic| topic.market).collect();
             self.subscriber.follow(&markets).await?;
             fill(self.shared, chunk).await?;
+            chunk.iter().for_each(|topic| topic.hears(true));
             self.following.extend(markets);
         }
         metrics::gauge!("overround_stream_markets").set(self.following.len() as f64);
@@ -134,17 +134,16 @@ impl Follower<'_> {
     }
 }
 
-/// Reads what topics have missed. Of a market that Redis knows nothing of, the last version that was ever on sale is
-/// shown again, which nobody confirms.
+/// Reads what topics have missed. Of a market that Redis knows nothing of, its origin is asked, and what it says is heard
+/// like any other version.
 ///
 /// # Errors
 /// When Redis is away. A market that cannot be read keeps no other from being.
 async fn fill(shared: &Shared, topics: &[Arc<Topic>]) -> Result<(), Error> {
-    let unknown = read(shared, topics).await?;
-    if unknown.is_empty() || !show_last(shared, &unknown).await? {
-        return Ok(());
+    for topic in read(shared, topics).await? {
+        shared.refresh.behind(topic.market);
     }
-    read(shared, &unknown).await.map(drop)
+    Ok(())
 }
 
 /// Reads topics' histories into them; the topics of which there is none.
@@ -183,27 +182,6 @@ async fn histories(
     }
 }
 
-/// Shows the last versions of markets, as they stand in PostgreSQL. Whether there are any.
-async fn show_last(shared: &Shared, topics: &[Arc<Topic>]) -> Result<bool, Error> {
-    let markets: Vec<MarketId> = topics.iter().map(|topic| topic.market).collect();
-    let stored = async {
-        let rows = market::markets::load(shared.store.read(), &markets).await?;
-        market::price_versions::current(shared.store.read(), &rows).await
-    };
-    let snapshots = match stored.await {
-        Ok(snapshots) => snapshots,
-        Err(error) => {
-            tracing::warn!(%error, "the last versions of markets cannot be read; they are asked for again");
-            return Ok(false);
-        }
-    };
-    let word = Word::Unconfirmed { lifetime: SHOWN };
-    let writes: Vec<SnapshotWrite<'_>> =
-        snapshots.values().map(|snapshot| SnapshotWrite { snapshot, word, lease: None }).collect();
-    shared.live.write_all(&writes, shared.clock.for_cache()).await?;
-    Ok(!writes.is_empty())
-}
-
 /// Looks whether the prices of the markets that are read may still be sold; of those only whose window may have ended,
 /// or of all.
 async fn look(shared: &Shared, all: bool) {
@@ -212,16 +190,16 @@ async fn look(shared: &Shared, all: bool) {
     let due: Vec<Arc<Topic>> = shared.all().into_iter().filter(due).collect();
     let mut away = false;
     for topics in due.chunks(LOOKED_AT_ONCE) {
+        let asked = Instant::now();
         // Without Redis nothing is sold; who is away is not asked again for each part.
         let held = if away { None } else { held(shared, topics).await };
         away = held.is_none();
         for topic in topics {
-            let held = held.as_ref().and_then(|held| held.get(&topic.market));
-            // A recording's clock stands or jumps: its markets are looked at each time.
-            let until = held.filter(|_| !shared.clock.is_manual()).and_then(|held| {
-                now.checked_add(Duration::from_millis(u64::try_from(held.sellable_ms).unwrap_or(0)))
-            });
-            topic.look(held, until);
+            let of_topic = held.as_ref().and_then(|held| held.get(&topic.market));
+            topic.look(asked, of_topic, &shared.clock);
+            if !away && !shared.clock.is_manual() && is_due(of_topic) {
+                shared.refresh.behind(topic.market);
+            }
         }
     }
 }

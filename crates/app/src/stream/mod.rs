@@ -12,21 +12,25 @@ mod topic;
 pub use reader::{Delivery, Reader, Subscribed};
 pub use topic::{Frame, FrameKind};
 
+use crate::markets::refresh::Refresh;
 use crate::{App, Clock, Error};
 use overround_domain::ids::MarketId;
-use overround_live::Live;
-use overround_store::{Store, market};
+use overround_live::{Held, Live};
+use overround_store::market;
 use reader::Mailbox;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use topic::Topic;
+pub(crate) use topic::Topic;
 
 /// How many markets a process follows at most.
 const TOPICS_MAX: usize = 20_000;
+/// How many of them for what is read once in a while, so that there is room for readers who stay.
+const TOUCHED_MAX: usize = 10_000;
 
 /// The markets that are followed in this process.
 pub(crate) struct Stream {
@@ -36,9 +40,9 @@ pub(crate) struct Stream {
 
 /// What the readers and the following task share.
 struct Shared {
-    store: Store,
     live: Live,
     clock: Clock,
+    refresh: Arc<Refresh>,
     topics: Mutex<HashMap<MarketId, Arc<Topic>>>,
     /// A topic came or went.
     changed: Notify,
@@ -63,6 +67,20 @@ impl Shared {
         Some(topic)
     }
 
+    /// The topic of a market that is read once in a while, which is made if there is none; none when there are too many.
+    fn touch(&self, market: MarketId) -> Option<Arc<Topic>> {
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = topics.len() >= TOUCHED_MAX;
+        match topics.entry(market) {
+            Entry::Occupied(topic) => Some(Arc::clone(topic.get())),
+            Entry::Vacant(_) if full => None,
+            Entry::Vacant(place) => {
+                self.changed.notify_one();
+                Some(Arc::clone(place.insert(Arc::new(Topic::new(market)))))
+            }
+        }
+    }
+
     fn all(&self) -> Vec<Arc<Topic>> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
@@ -74,23 +92,40 @@ impl Shared {
     /// Drops the topics that nobody reads any more.
     fn drop_idle(&self) {
         let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        topics.retain(|_, topic| !topic.is_idle());
+        let now = Instant::now();
+        topics.retain(|_, topic| !topic.is_idle(now));
     }
 }
 
 impl Stream {
     /// Starts the task that hears of new versions. Called inside a tokio runtime.
-    pub(crate) fn start(store: &Store, live: &Live, clock: &Clock) -> Self {
+    pub(crate) fn start(live: &Live, clock: &Clock, refresh: &Arc<Refresh>) -> Self {
         let shared = Arc::new(Shared {
-            store: store.clone(),
             live: live.clone(),
             clock: clock.clone(),
+            refresh: Arc::clone(refresh),
             topics: Mutex::default(),
             changed: Notify::new(),
             stop: CancellationToken::new(),
         });
         let task = tokio::spawn(follow::run(Arc::clone(&shared)));
         Self { shared, task: Mutex::new(Some(task)) }
+    }
+
+    /// What this process knows of a market that it follows, without asking; none when that cannot be relied on.
+    pub(crate) fn held(&self, market: MarketId) -> Option<Held> {
+        let held = self.shared.find(market)?.held(&self.shared.clock)?;
+        // This process's own writes are known before they are heard.
+        match self.shared.live.known(market) {
+            Some(snapshot) if snapshot.version > held.snapshot.version => Some(Held { snapshot, ..held }),
+            _ => Some(held),
+        }
+    }
+
+    /// Where a market is read once for all who ask, and followed from then on for a while; none when the process
+    /// follows as many as it can.
+    pub(crate) fn place(&self, market: MarketId) -> Option<Arc<Topic>> {
+        self.shared.touch(market)
     }
 
     /// Ends the task.

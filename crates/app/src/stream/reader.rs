@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// How many frames of a market a reader may be behind and still gets each of them.
 const BEHIND_MAX: usize = 16;
@@ -81,7 +82,7 @@ struct Joined {
 impl Drop for Joined {
     fn drop(&mut self) {
         self.topic.leave(self.reader);
-        if self.topic.is_idle() {
+        if self.topic.is_idle(Instant::now()) {
             self.shared.changed.notify_one();
         }
     }

@@ -1,14 +1,16 @@
 //! One market as this process follows it.
 
 use super::reader::Mailbox;
+use crate::{Clock, Error};
 use bytes::Bytes;
 use overround_domain::ids::MarketId;
 use overround_domain::markets::Snapshot;
 use overround_domain::time::Timestamp;
-use overround_live::{Held, History, KEPT_VERSIONS, Position};
+use overround_live::{Held, History, KEPT_VERSIONS, Live, Position};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
+use tokio::sync;
 use tokio::time::Instant;
 
 /// How a frame stands to what its reader has seen.
@@ -74,6 +76,12 @@ struct State {
     frames: VecDeque<Arc<Frame>>,
     readers: BTreeMap<u64, Arc<Mailbox>>,
     window: Option<Window>,
+    /// What Redis last held of it, and when it was asked.
+    held: Option<(Instant, Held)>,
+    /// Whether what is published of it is heard.
+    is_heard: bool,
+    /// When somebody who is no reader last asked for it.
+    touched: Option<Instant>,
     /// Until when the window need not be looked at again.
     looked_until: Option<Instant>,
     /// When a market that nothing is known of is asked for again, and how long after that.
@@ -83,15 +91,22 @@ struct State {
 /// How long to wait until a market that nothing is known of is asked for again, at first and at most.
 const FILL_AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
+/// For how long a market is followed after somebody who is no reader asked for it.
+const TOUCHED_FOR: Duration = Duration::from_secs(60);
+/// For how long an answer of Redis serves all who ask, whatever it says.
+const ANSWER_FOR: Duration = Duration::from_millis(100);
+
 /// A market that this process follows, and its readers.
-pub(super) struct Topic {
+pub(crate) struct Topic {
     pub(super) market: MarketId,
     state: Mutex<State>,
+    /// One asks Redis, the others wait for the answer.
+    asking: sync::Mutex<()>,
 }
 
 impl Topic {
     pub(super) fn new(market: MarketId) -> Self {
-        Self { market, state: Mutex::default() }
+        Self { market, state: Mutex::default(), asking: sync::Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -106,8 +121,44 @@ impl Topic {
         self.state().readers.remove(&reader);
     }
 
-    pub(super) fn is_idle(&self) -> bool {
-        self.state().readers.is_empty()
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        let state = self.state();
+        state.readers.is_empty() && state.touched.is_none_or(|touched| touched + TOUCHED_FOR < now)
+    }
+
+    /// Notes whether what is published of the market is heard from now on.
+    pub(super) fn hears(&self, is_heard: bool) {
+        self.state().is_heard = is_heard;
+    }
+
+    /// What is known of the market without asking: what is fresh and would have been heard to change, or what was
+    /// just asked. On a recording's clock nothing is known for long.
+    pub(super) fn held(&self, clock: &Clock) -> Option<Held> {
+        if clock.is_manual() {
+            return None;
+        }
+        let now = Instant::now();
+        let mut state = self.state();
+        state.touched = Some(now);
+        let (asked, held) = state.held.as_ref()?;
+        let since = now.saturating_duration_since(*asked);
+        let held = held.after(i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+        (since < ANSWER_FOR || (state.is_heard && held.fresh_ms > 0)).then_some(held)
+    }
+
+    /// What Redis holds of the market: asked once for all who want to know it at one time.
+    ///
+    /// # Errors
+    /// When Redis is away, or what it holds cannot be read.
+    pub(crate) async fn read(&self, live: &Live, clock: &Clock) -> Result<Option<Held>, Error> {
+        let _asking = self.asking.lock().await;
+        if let Some(held) = self.held(clock) {
+            return Ok(Some(held));
+        }
+        let asked = Instant::now();
+        let held = live.read(&[self.market], clock.for_cache()).await?.remove(&self.market);
+        self.look(asked, held.as_ref(), clock);
+        Ok(held)
     }
 
     pub(super) fn position(&self) -> Option<Position> {
@@ -193,9 +244,14 @@ impl Topic {
         !state.readers.is_empty() && state.looked_until.is_none_or(|until| until <= now)
     }
 
-    /// Notes what Redis holds of the market.
-    pub(super) fn look(&self, held: Option<&Held>, until: Option<Instant>) {
+    /// Notes what Redis held of the market when it was asked.
+    pub(super) fn look(&self, asked: Instant, held: Option<&Held>, clock: &Clock) {
+        // A recording's clock stands or jumps: its markets are looked at each time, as are those that are not fresh.
+        let fresh = held.filter(|held| !clock.is_manual() && held.fresh_ms > 0);
+        let until = fresh
+            .and_then(|held| asked.checked_add(Duration::from_millis(u64::try_from(held.fresh_ms).ok()?)));
         let mut state = self.state();
+        state.held = held.map(|held| (asked, held.clone()));
         let window = Window {
             sellable: held.is_some_and(|held| held.sellable_ms > 0),
             confirmed_at: held.and_then(|held| held.confirmed_at),

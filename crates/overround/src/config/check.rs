@@ -40,6 +40,11 @@ const RULES: &[Rule] = &[
     ),
     ("jwks_url", |c| scheme(c.jwks_url.as_ref(), &["http", "https"]), "expected https://..."),
     (
+        "price_provider_url",
+        |c| scheme(c.price_provider_url.as_ref(), &["http", "https"]),
+        "expected https://...",
+    ),
+    (
         "database_url",
         |c| c.database_url.is_some() || (c.owner_database_url.is_none() && c.keeper_database_url.is_none()),
         "it is not set, while another role's database is",

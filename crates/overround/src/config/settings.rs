@@ -83,6 +83,10 @@ settings! {
     token_audience: String = "overround".to_owned();
     /// Where the issuer publishes its keys (JWKS). Not set: the development stack's local issuer.
     jwks_url: Option<ServerUrl> = None;
+    /// Where a market's prices are asked for when no feed of this process says them: `GET URL/KEY`. Not set: nowhere.
+    price_provider_url: Option<ServerUrl> = None;
+    /// The producer whose markets those are.
+    price_provider_producer: String = "provider".to_owned();
     /// The house's margin on prices, in hundredths of a per cent (400: prices add up to 104 %).
     margin_bps: u32 = 400;
     /// By how many per cent a price on sale may move in one message, the higher of old and new over the lower; beyond that

@@ -11,6 +11,7 @@ use overround_domain::ids::{AccountId, BetId, OutcomeId};
 use overround_domain::markets::{Snapshot, SuspensionReason};
 use overround_domain::wallet::AccountStatus;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How many rows are read at once.
 const PAGE: u32 = 200;
@@ -19,7 +20,7 @@ const PAGE: u32 = 200;
 struct Views {
     accounts: Vec<Result<(i64, i64, AccountStatus), Error>>,
     bets: Vec<(BetId, Result<BetView, Error>)>,
-    boards: Vec<(usize, Result<Snapshot, Error>)>,
+    boards: Vec<(usize, Result<Arc<Snapshot>, Error>)>,
 }
 
 /// Looks at every account, and at the bets and markets that a step touched, at either process in turn.
@@ -65,8 +66,9 @@ async fn read(apps: &[App], model: &Model, touched: &Touched) -> Views {
         Some((*id, app(at)?.bet(account, *id).await))
     });
     let boards = touched.markets.iter().map(async |slot| {
-        let id = model.markets.get(slot)?.id;
-        Some((*slot, app(*slot)?.market(id, None).await.map(|board| board.snapshot)))
+        let market = model.markets.get(slot)?;
+        let seen = Some(market.version).filter(|version| *version > 0);
+        Some((*slot, app(*slot)?.market(market.id, seen).await.map(|board| board.snapshot)))
     });
     let (accounts, bets, boards) = futures::join!(join_all(accounts), join_all(bets), join_all(boards));
     Views {
