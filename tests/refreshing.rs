@@ -3,7 +3,7 @@
 use overround_api::{ApiSettings, Role};
 use overround_app::{Clock, Settings};
 use overround_domain::ids::MarketId;
-use overround_domain::markets::{PriceProvider, ProviderError, SourceMarket, Telling, Told};
+use overround_domain::markets::{PriceProvider, ProviderError, SourceMarket, SourceStatus, Telling, Told};
 use overround_domain::time::Timestamp;
 use overround_live::{Lifetime, Live, Now, SnapshotWrite, Word, Write};
 use overround_testkit::{Caller, TestDb, TestServer, match_odds, redis_url, test_settings};
@@ -325,6 +325,13 @@ async fn another_process_hears_of_a_version_and_never_answers_an_older_one() {
             reader.caller.get(&format!("{}?min_version={version}", reader.path)).await.expect(200).clone();
         assert_eq!(seen["version"], version, "who names what was seen gets it at once");
     }
-    assert_eq!(house.first.publish(&uneven()).await.version, Some(30));
-    until("the other process knows", async || reader.read().await["version"] == 30).await;
+    let own = house.reader(&house.first);
+    let stopped = SourceMarket { status: SourceStatus::Suspended, ..even() };
+    for version in 30..40 {
+        let source = if version % 2 == 0 { &stopped } else { &even() };
+        assert_eq!(house.first.publish(source).await.version, Some(version));
+        assert_eq!(own.read().await["version"], version, "what a process wrote it knows at once");
+    }
+    assert_eq!(house.first.publish(&uneven()).await.version, Some(40));
+    until("the other process knows", async || reader.read().await["version"] == 40).await;
 }

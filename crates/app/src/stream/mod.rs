@@ -114,12 +114,7 @@ impl Stream {
 
     /// What this process knows of a market that it follows, without asking; none when that cannot be relied on.
     pub(crate) fn held(&self, market: MarketId) -> Option<Held> {
-        let held = self.shared.find(market)?.held(&self.shared.clock)?;
-        // This process's own writes are known before they are heard.
-        match self.shared.live.known(market) {
-            Some(snapshot) if snapshot.version > held.snapshot.version => Some(Held { snapshot, ..held }),
-            _ => Some(held),
-        }
+        self.shared.find(market)?.held(&self.shared.live, &self.shared.clock)
     }
 
     /// Where a market is read once for all who ask, and followed from then on for a while; none when the process

@@ -133,7 +133,7 @@ impl Topic {
 
     /// What is known of the market without asking: what is fresh and would have been heard to change, or what was
     /// just asked. On a recording's clock nothing is known for long.
-    pub(super) fn held(&self, clock: &Clock) -> Option<Held> {
+    pub(super) fn held(&self, live: &Live, clock: &Clock) -> Option<Held> {
         if clock.is_manual() {
             return None;
         }
@@ -143,7 +143,10 @@ impl Topic {
         let (asked, held) = state.held.as_ref()?;
         let since = now.saturating_duration_since(*asked);
         let held = held.after(i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
-        (since < ANSWER_FOR || (state.is_heard && held.fresh_ms > 0)).then_some(held)
+        let relied_on = since < ANSWER_FOR || (state.is_heard && held.fresh_ms > 0);
+        // What was heard since, or written by this process, is newer.
+        let known = live.known(self.market).filter(|known| known.version > held.snapshot.version);
+        relied_on.then(|| Held { snapshot: known.unwrap_or_else(|| Arc::clone(&held.snapshot)), ..held })
     }
 
     /// What Redis holds of the market: asked once for all who want to know it at one time.
@@ -152,7 +155,7 @@ impl Topic {
     /// When Redis is away, or what it holds cannot be read.
     pub(crate) async fn read(&self, live: &Live, clock: &Clock) -> Result<Option<Held>, Error> {
         let _asking = self.asking.lock().await;
-        if let Some(held) = self.held(clock) {
+        if let Some(held) = self.held(live, clock) {
             return Ok(Some(held));
         }
         let asked = Instant::now();
