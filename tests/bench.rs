@@ -52,19 +52,31 @@ fn is_whole(report: &Value, name: &str, item: &str) {
         "/machine/cores",
         "/machine/memory_bytes",
         "/accepted",
+        "/rounds/0/ratio",
+    ] {
+        assert!(number(report, path) > 0.0, "{path} of {report}");
+    }
+    for path in ["/reference/name", "/reference/unit", "/unit", "/versions/postgresql"] {
+        assert!(report.pointer(path).and_then(Value::as_str).is_some_and(|text| !text.is_empty()), "{path}");
+    }
+    assert_eq!(report["rounds"].as_array().map(Vec::len), Some(1));
+    for field in [format!("cpu_us_per_{item}"), format!("disk_bytes_per_{item}"), "met".to_owned()] {
+        assert!(report.get(&field).is_some(), "{field} of {report}");
+    }
+}
+
+/// What a report of money has beside that.
+#[track_caller]
+fn is_of_money(report: &Value, item: &str) {
+    for path in [
         "/transactions/count",
         "/batch_size/mean",
-        "/rounds/0/ratio",
         &format!("/wal_bytes_per_{item}"),
         &format!("/cpu_us_per_{item}/postgres"),
     ] {
         assert!(number(report, path) > 0.0, "{path} of {report}");
     }
-    for path in ["/reference/name", "/reference/unit", "/unit", "/versions/postgresql", "/versions/pgbench"] {
-        assert!(report.pointer(path).and_then(Value::as_str).is_some_and(|text| !text.is_empty()), "{path}");
-    }
-    assert_eq!(report["rounds"].as_array().map(Vec::len), Some(1));
-    assert!(report.get(format!("disk_bytes_per_{item}")).is_some() && report.get("met").is_some());
+    assert!(report.pointer("/versions/pgbench").is_some_and(Value::is_string));
 }
 
 #[tokio::test]
@@ -74,12 +86,14 @@ async fn every_benchmark_measures_and_leaves_the_books_right() {
     let runtime = folder.start(Profile::Bench).await;
     let state_dir = folder.state_dir().to_str().unwrap().to_owned();
     let bench = |words: &[&str]| {
-        let ended = binary.run(&[&["bench"], words, &TINY, &["--json", "--state-dir", &state_dir]].concat());
+        let ended = binary.run(&[&["bench"], words, &["--json", "--state-dir", &state_dir]].concat());
         ended.json()
     };
+    let of_money = |words: &[&str]| bench(&[words, &TINY].concat());
 
-    let place = bench(&["place"]);
+    let place = of_money(&["place"]);
     is_whole(&place, "place", "bet");
+    is_of_money(&place, "bet");
     assert_eq!((&place["goal"], &place["unit"]), (&json!(3.0), &json!("bets/s")));
     assert_eq!(place["bets_before"], 200, "the tables are filled up to what was asked for");
     assert!(
@@ -87,7 +101,7 @@ async fn every_benchmark_measures_and_leaves_the_books_right() {
             && number(&place, "/cpu_us_per_bet/load_generator") > 0.0
     );
 
-    let varied = bench(&["place", "--hot", "--legs", "2", "--processes", "2", "--rate", "100"]);
+    let varied = of_money(&["place", "--hot", "--legs", "2", "--processes", "2", "--rate", "100"]);
     is_whole(&varied, "place --hot --rate 100 --legs 2 --processes 2", "bet");
     assert_eq!(
         (&varied["goal"], &varied["met"], &varied["unit"]),
@@ -95,9 +109,29 @@ async fn every_benchmark_measures_and_leaves_the_books_right() {
     );
     assert!(number(&varied, "/bets_before") > 200.0, "what was placed before is still there");
 
-    let post = bench(&["post"]);
+    let post = of_money(&["post"]);
     is_whole(&post, "post", "posting");
+    is_of_money(&post, "posting");
     assert_eq!(post["goal"], 5.0);
+
+    for (name, item) in [("odds-read", "read"), ("odds-write", "snapshot")] {
+        let odds = bench(&[name, "--seconds", "1", "--rounds", "1", "--connections", "4", "--markets", "10"]);
+        is_whole(&odds, name, item);
+    }
+
+    let expiry = bench(&["odds-expiry", "--readers", "200", "--rounds", "1"]);
+    is_whole(&expiry, "odds-expiry", "read");
+    assert_eq!(
+        (&expiry["origin_loads"], &expiry["accepted"]),
+        (&json!(1), &json!(200)),
+        "one load, all answered"
+    );
+    assert_eq!((&expiry["met"], &expiry["stale_answers"]), (&json!(true), &json!(0)));
+
+    let fanout = bench(&["fanout", "--readers", "20", "--rate", "20", "--seconds", "1", "--rounds", "1"]);
+    is_whole(&fanout, "fanout", "delivery");
+    assert_eq!((&fanout["lost"], &fanout["behind_at_the_end"]), (&json!(0), &json!(0)), "none lost");
+    assert!(number(&fanout, "/cpu_ratio") > 0.0 && number(&fanout, "/frame_bytes") > 100.0);
     runtime.stop().await.unwrap();
 }
 

@@ -6,6 +6,7 @@
 //! last versions, `markets:{market_id}:stream`; and the lease of whoever loads it, `markets:{market_id}:lease`. A new
 //! version is published on the channel that is called like the snapshot.
 
+pub mod bench;
 mod connection;
 mod error;
 mod fields;

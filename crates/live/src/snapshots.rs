@@ -7,7 +7,7 @@ use crate::{Error, Freshness, Lease, Lifetime, Live, Now};
 use overround_domain::ids::MarketId;
 use overround_domain::markets::Snapshot;
 use overround_domain::time::Timestamp;
-use redis::ScriptInvocation;
+use redis::{Script, ScriptInvocation};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -187,7 +187,7 @@ impl Live {
     /// When Redis is away or refuses; each market's snapshot is then either stored as a whole or not
     /// at all, and the same again is harmless.
     pub async fn write_all(&self, writes: &[SnapshotWrite<'_>], now: Now) -> Result<Vec<Write>, Error> {
-        let calls = writes.iter().map(|write| self.write_call(write, now));
+        let calls = writes.iter().map(|write| self.write_call(&self.scripts.write, write, now));
         let calls: Vec<ScriptInvocation<'_>> = calls.collect::<Result<_, _>>()?;
         let answers: Vec<(String, String)> = self.connection.call_all(&self.scripts.write, &calls).await?;
         let note = |(answer, write): (&(String, String), &SnapshotWrite<'_>)| {
@@ -200,7 +200,12 @@ impl Live {
         answers.iter().zip(writes).map(note).collect()
     }
 
-    fn write_call(&self, write: &SnapshotWrite<'_>, now: Now) -> Result<ScriptInvocation<'_>, Error> {
+    pub(crate) fn write_call<'a>(
+        &self,
+        script: &'a Script,
+        write: &SnapshotWrite<'_>,
+        now: Now,
+    ) -> Result<ScriptInvocation<'a>, Error> {
         let (snapshot, market) = (write.snapshot, write.snapshot.market_id);
         let nothing = Lifetime { fresh_ms: 1, stale_ms: 1 };
         let (word, at, ago_ms, lifetime) = match write.word {
@@ -208,7 +213,7 @@ impl Live {
             Word::Kept => ("KEPT", snapshot.as_of, 0, nothing),
             Word::Unconfirmed { lifetime } => ("UNCONFIRMED", snapshot.as_of, 0, lifetime),
         };
-        let mut call = self.scripts.write.key(key_of(market));
+        let mut call = script.key(key_of(market));
         call.key(clock_key_of(market)).key(stream_key_of(market)).key(lease_key_of(market));
         call.arg(word).arg(snapshot.version).arg(at.millis()).arg(ages_from(now, at)).arg(ago_ms.max(0));
         call.arg(lifetime.fresh_ms).arg(lifetime.stale_ms);

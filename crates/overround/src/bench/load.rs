@@ -36,16 +36,13 @@ pub struct Plan {
     pub rate: Option<f64>,
     /// What is drawn from.
     pub seed: u64,
-    /// Before anything counts.
-    pub warm_up: Duration,
-    /// What counts.
-    pub measured: Duration,
 }
 
 /// When what counts begins and ends.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
-    begin: Instant,
+    /// When the first request is sent.
+    pub begin: Instant,
     /// From here on answers count.
     pub from: Instant,
     /// Up to here.
@@ -54,10 +51,10 @@ pub struct Window {
 
 impl Window {
     /// The window of a round that begins now.
-    pub fn new(plan: &Plan) -> Self {
+    pub fn new(warm_up: Duration, measured: Duration) -> Self {
         let begin = Instant::now() + HEAD_START;
-        let from = begin + plan.warm_up;
-        Self { begin, from, until: from + plan.measured }
+        let from = begin + warm_up;
+        Self { begin, from, until: from + measured }
     }
 
     /// Whether what happens then counts.
@@ -114,31 +111,32 @@ impl Tally {
 pub struct Generator(Vec<std::thread::JoinHandle<Result<Tally, Failure>>>);
 
 impl Generator {
-    /// Starts it, in threads of its own: one for two cores, so that most of the machine is left to what is
-    /// measured.
+    /// Starts so many connections, each of which counts what it was answered, in threads of their own: one for two
+    /// cores, so that most of the machine is left to what is measured.
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn start(workload: &Arc<Workload>, plan: &Plan, window: Window) -> Result<Self, Failure> {
-        let by_rank = if plan.shape.hot { zipf(workload.accounts().count()) } else { None };
-        let threads = u32::try_from(super::machine::cores() / 2).unwrap_or(1).clamp(1, plan.connections);
+    pub fn start<F>(
+        connections: u32,
+        connection: impl Fn(u32) -> F + Clone + Send + 'static,
+    ) -> Result<Self, Failure>
+    where
+        F: Future<Output = Result<Tally, Failure>> + 'static,
+    {
+        let threads = u32::try_from(super::machine::cores() / 2).unwrap_or(1).clamp(1, connections);
         let no_thread = |error: std::io::Error| Failure::failed(error, "check the machine's limits");
         let mut handles = Vec::new();
         for thread in 0..threads {
-            let (workload, plan, by_rank) = (Arc::clone(workload), plan.clone(), by_rank.clone());
+            let connection = connection.clone();
             let run = move || {
                 let runtime =
                     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
                 let local = LocalSet::new();
-                let connections = (thread..plan.connections).step_by(threads as usize).map(|index| {
-                    let stream = u64::from(index);
-                    let draw = Draw::new(&workload, plan.shape, by_rank.clone(), plan.seed, stream);
-                    local.spawn_local(connection(draw, plan.clone(), window, index))
-                });
-                let connections: Vec<_> = connections.collect();
+                let indexes = (thread..connections).step_by(threads as usize);
+                let running: Vec<_> = indexes.map(|index| local.spawn_local(connection(index))).collect();
                 let mut tally = Tally::new()?;
                 local.block_on(&runtime, async {
-                    for connection in connections {
+                    for connection in running {
                         let ended = connection.await;
                         tally.add(&ended.map_err(|error| Failure::failed(error, "report it"))??);
                     }
@@ -149,6 +147,19 @@ impl Generator {
             handles.push(named.spawn(run).map_err(no_thread)?);
         }
         Ok(Self(handles))
+    }
+
+    /// Starts connections that bet as planned.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn bets(workload: &Arc<Workload>, plan: &Plan, window: Window) -> Result<Self, Failure> {
+        let by_rank = if plan.shape.hot { zipf(workload.accounts().count()) } else { None };
+        let (workload, plan) = (Arc::clone(workload), plan.clone());
+        Self::start(plan.connections, move |index| {
+            let draw = Draw::new(&workload, plan.shape, by_rank.clone(), plan.seed, u64::from(index));
+            bet(draw, plan.clone(), window, index)
+        })
     }
 
     /// Waits for the last answers.
@@ -225,7 +236,7 @@ impl Clients {
     }
 }
 
-async fn connection(mut draw: Draw, plan: Plan, window: Window, index: u32) -> Result<Tally, Failure> {
+async fn bet(mut draw: Draw, plan: Plan, window: Window, index: u32) -> Result<Tally, Failure> {
     let mut tally = Tally::new()?;
     let mut clients = Clients::connect(&plan.servers).await?;
     sleep_until(window.begin).await;
@@ -260,14 +271,14 @@ struct Problem {
 }
 
 /// An answer that is no acceptance, by status and code.
-fn refusal(status: u16, body: &[u8]) -> String {
+pub fn refusal(status: u16, body: &[u8]) -> String {
     match serde_json::from_slice::<Problem>(body) {
         Ok(problem) => format!("{status} {}", problem.code),
         Err(_) => status.to_string(),
     }
 }
 
-fn unreachable_server(error: &super::client::Broken) -> Failure {
+pub fn unreachable_server(error: &super::client::Broken) -> Failure {
     Failure::failed(
         format!("no connection to the server under test: {}", chain(error)),
         "allow more open files (ulimit -n), or ask for fewer --connections",

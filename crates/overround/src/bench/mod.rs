@@ -4,10 +4,12 @@
 
 mod client;
 mod exposition;
+mod fanout;
 mod fill;
 mod load;
 mod machine;
 mod meter;
+mod odds;
 mod options;
 mod pgbench;
 mod place;
@@ -18,6 +20,7 @@ mod stage;
 mod table;
 mod workload;
 
+pub use fanout::broadcast;
 pub use options::Benchmark;
 pub use report::Report;
 pub use table::tables;
@@ -27,29 +30,20 @@ use crate::config::Config;
 use crate::failure::{Failure, chain};
 use overround_store::{Store, bench};
 
-impl Benchmark {
-    /// Whether the report is for programs.
-    pub const fn json(&self) -> bool {
-        match self {
-            Self::Place(place) => place.load.json,
-            Self::Post(load) => load.json,
-        }
-    }
-}
-
 /// Runs a benchmark, then examines what it left.
 ///
 /// # Errors
 /// When a part of it cannot be run.
 pub async fn run(config: &Config, benchmark: &Benchmark) -> Result<Report, Failure> {
-    let load = match benchmark {
-        Benchmark::Place(place) => &place.load,
-        Benchmark::Post(load) => load,
-    };
-    stage::with(config, load, async |stage| {
+    stage::with(config, benchmark.furnished(), async |stage| {
         let mut report = match benchmark {
             Benchmark::Place(place) => place::run(stage, place).await?,
             Benchmark::Post(load) => post::run(stage, load).await?,
+            Benchmark::OddsRead(odds) => odds::read(stage, odds).await?,
+            Benchmark::OddsWrite(odds) => odds::write(stage, odds).await?,
+            Benchmark::OddsExpiry(expiry) => odds::expiry(stage, expiry).await?,
+            Benchmark::Fanout(options) => fanout::run(stage, options).await?,
+            Benchmark::Broadcast => return Err(Failure::usage("it is no benchmark", "run `bench fanout`")),
         };
         let store = Store::new(stage.system.pool().clone());
         let durability = bench::durability(&store).await.map_err(|error| {

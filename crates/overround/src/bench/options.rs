@@ -10,6 +10,17 @@ pub enum Benchmark {
     Place(Place),
     /// Ledger postings of two entries through the lanes of this process; its reference is pgbench
     Post(Load),
+    /// Markets read over HTTP; its reference is GET of three bytes from Redis over as many connections
+    OddsRead(Odds),
+    /// New snapshots written to Redis by compare-and-set; its reference is the same script without the compare
+    OddsWrite(Odds),
+    /// Readers who all ask for one market as it ran out, over two servers; how often its origin was asked
+    OddsExpiry(Expiry),
+    /// Readers who follow one market on the stream; its reference is a bare broadcast of the same bytes
+    Fanout(Fanout),
+    /// The reference of `fanout`, which starts it: one task that sends to every connection in turn
+    #[command(hide = true)]
+    Broadcast,
 }
 
 /// Options of every benchmark.
@@ -42,6 +53,128 @@ pub struct Load {
     /// Print one JSON object and nothing else
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `bench odds-read` and `bench odds-write`.
+#[derive(Debug, Clone, Args)]
+pub struct Odds {
+    /// Connections that each send one request after the other (for `odds-write`: tasks that write 100 markets at once)
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub connections: u32,
+    /// Markets
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub markets: u32,
+    /// How long a round measures, after a warm-up
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub seconds: u64,
+    /// What every benchmark of odds takes.
+    #[command(flatten)]
+    pub turns: Turns,
+}
+
+/// Options of `bench odds-expiry`.
+#[derive(Debug, Clone, Args)]
+pub struct Expiry {
+    /// Readers, each with a connection; half of them at each server
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..=20_000))]
+    pub readers: u32,
+    /// What every benchmark of odds takes.
+    #[command(flatten)]
+    pub turns: Turns,
+}
+
+/// Options of `bench fanout`.
+#[derive(Debug, Clone, Args)]
+pub struct Fanout {
+    /// Readers, each with a stream
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub readers: u32,
+    /// New prices a second; by default 100 for 1,000 readers, 10 for 5,000 and 5 for 10,000
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub rate: Option<u32>,
+    /// How long a round measures
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub seconds: u64,
+    /// What every benchmark of odds takes.
+    #[command(flatten)]
+    pub turns: Turns,
+}
+
+impl Fanout {
+    /// New prices a second.
+    pub fn rate(&self) -> u32 {
+        self.rate.unwrap_or(match self.readers {
+            0..=1_999 => 100,
+            2_000..=7_499 => 10,
+            _ => 5,
+        })
+    }
+}
+
+/// What every benchmark of odds takes.
+#[derive(Debug, Clone, Args)]
+pub struct Turns {
+    /// Rounds, each with the reference and then the work; the median ratio counts
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// What is random is drawn from it
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What has to stand before a benchmark begins.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Furnished {
+    /// Bets in the tables.
+    pub bets: u32,
+    /// Funded accounts.
+    pub accounts: u32,
+    /// Open markets.
+    pub markets: u32,
+}
+
+impl Benchmark {
+    /// Whether the report is for programs.
+    pub const fn json(&self) -> bool {
+        match self {
+            Self::Place(place) => place.load.json,
+            Self::Post(load) => load.json,
+            Self::OddsRead(odds) | Self::OddsWrite(odds) => odds.turns.json,
+            Self::OddsExpiry(expiry) => expiry.turns.json,
+            Self::Fanout(fanout) => fanout.turns.json,
+            Self::Broadcast => true,
+        }
+    }
+
+    /// What it begins with. Who only reads odds needs no bets; all need an account and a market.
+    pub fn furnished(&self) -> Furnished {
+        match self {
+            Self::Place(Place { load, .. }) | Self::Post(load) => {
+                Furnished { bets: load.bets, accounts: load.accounts, markets: load.markets }
+            }
+            Self::OddsRead(odds) => Furnished { bets: 0, accounts: 1, markets: odds.markets },
+            Self::OddsWrite(_) | Self::OddsExpiry(_) | Self::Fanout(_) | Self::Broadcast => {
+                Furnished { bets: 0, accounts: 1, markets: 1 }
+            }
+        }
+    }
+}
+
+impl Load {
+    /// What of it a report repeats.
+    pub fn settings(&self) -> [(&'static str, u64); 6] {
+        [
+            ("connections", self.connections.into()),
+            ("seconds", self.seconds),
+            ("rounds", self.rounds.into()),
+            ("accounts", self.accounts.into()),
+            ("markets", self.markets.into()),
+            ("reference_scale", self.reference_scale.into()),
+        ]
+    }
 }
 
 /// Options of `bench place`.
@@ -139,7 +272,7 @@ mod tests {
     fn place(words: &[&str]) -> Place {
         match Cli::parse_from([&["bench", "place"], words].concat()).benchmark {
             Benchmark::Place(place) => place,
-            Benchmark::Post(_) => panic!("another benchmark"),
+            other => panic!("another benchmark: {other:?}"),
         }
     }
 

@@ -2,14 +2,13 @@
 
 use super::load::{Generator, Plan, Window};
 use super::meter::{Measured, Meter};
-use super::options::{Load, Place, Rate};
+use super::options::{Place, Rate};
 use super::pgbench::Pgbench;
-use super::report::{Figure, Report, Round, median};
+use super::report::{Figure, Report, Round, Turn, rounds};
 use super::server::Server;
 use super::stage::Stage;
 use super::workload::Shape;
 use crate::failure::Failure;
-use crate::out;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::sleep_until;
@@ -23,8 +22,8 @@ const RUN_AGAIN_SHARE_MAX: f64 = 0.02;
 const PLAIN: Shape = Shape { hot: false, legs: 1 };
 
 /// How long a round warms up and measures.
-pub fn lengths(load: &Load) -> (Duration, Duration) {
-    let measured = Duration::from_secs(load.seconds);
+pub fn lengths(seconds: u64) -> (Duration, Duration) {
+    let measured = Duration::from_secs(seconds);
     (WARM_UP_MAX.min(measured), measured)
 }
 
@@ -69,22 +68,16 @@ impl Rounds<'_> {
         if rate.is_none() && !self.options.varies() {
             self.pgbench.try_clients(load.seconds).await?;
         }
-        let (mut rounds, mut total): (Vec<Round>, Option<Measured>) = (Vec::new(), None);
-        for number in 1..=load.rounds {
+        let (rounds, total) = rounds(load.rounds, async || {
             let reference = self.reference(rate.is_some()).await?;
             let measured = self.measure(self.shape(), self.options.processes, rate).await?;
             let value = match rate {
                 Some(_) => measured.tally.latency_us.value_at_quantile(0.99) as f64 / 1_000.0,
                 None => measured.rate(),
             };
-            out::note(format!("round {number} of {}: reference {reference:.2}, {value:.2}", load.rounds));
-            rounds.push(Round::new(reference, value, &measured));
-            match &mut total {
-                Some(total) => total.add(&measured),
-                None => total = Some(measured),
-            }
-        }
-        let total = total.ok_or_else(|| Failure::usage("no rounds", "ask for one at least"))?;
+            Ok(Turn { reference, value, measured })
+        })
+        .await?;
         Ok(self.report(rounds, total, rate))
     }
 
@@ -106,18 +99,16 @@ impl Rounds<'_> {
     /// One round of load on so many of the servers.
     async fn measure(&self, shape: Shape, processes: u32, rate: Option<f64>) -> Result<Measured, Failure> {
         let used = processes as usize;
-        let (warm_up, measured) = lengths(&self.options.load);
+        let (warm_up, measured) = lengths(self.options.load.seconds);
         let plan = Plan {
             servers: self.addresses.iter().take(used).copied().collect(),
             connections: self.options.load.connections,
             shape,
             rate,
             seed: self.options.load.seed,
-            warm_up,
-            measured,
         };
-        let window = Window::new(&plan);
-        let generator = Generator::start(&self.stage.workload, &plan, window)?;
+        let window = Window::new(warm_up, measured);
+        let generator = Generator::bets(&self.stage.workload, &plan, window)?;
         sleep_until(window.from).await;
         let before = self.meter.sample(used).await?;
         sleep_until(window.until).await;
@@ -135,19 +126,16 @@ impl Rounds<'_> {
         } else {
             (format!("pgbench TPC-B, {} clients", self.pgbench.clients), "transactions/s")
         };
-        let mut report = Report::new(options.name(), "bet", &options.load, self.stage);
-        report.value = median(rounds.iter().map(|round| round.value));
+        let mut report = Report::new(options.name(), "bet", self.stage);
         report.unit = if rate.is_some() { "ms at p99" } else { "bets/s" };
-        report.reference = Figure {
-            name: reference.0,
-            value: median(rounds.iter().map(|round| round.reference)),
-            unit: reference.1,
-        };
+        report.reference = Figure { name: reference.0, value: 0.0, unit: reference.1 };
         report.goal = options.goal();
         report.lower_is_better = rate.is_some();
         if options.processes > 1 {
             report.run_again_share_max = Some(RUN_AGAIN_SHARE_MAX);
         }
+        options.load.settings().into_iter().for_each(|(name, value)| report.set(name, value.into()));
+        report.set("seed", options.load.seed.into());
         report.set("rate", rate.into());
         report.set("legs", options.legs.into());
         report.set("processes", options.processes.into());

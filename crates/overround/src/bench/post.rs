@@ -1,16 +1,15 @@
 //! `bench post`: ledger postings of two entries through the lanes of this process.
 
 use super::fill::{credit, keyed};
-use super::load::{Plan, Tally, Window};
+use super::load::{Tally, Window};
 use super::meter::{Measured, Meter};
 use super::options::Load;
 use super::pgbench::Pgbench;
 use super::place::lengths;
-use super::report::{Figure, Report, Round, median};
+use super::report::{Figure, Report, Turn, rounds};
 use super::stage::Stage;
 use super::workload::{Draw, Shape};
 use crate::failure::{Failure, chain};
-use crate::out;
 use overround_app::{App, Error};
 use overround_domain::money::Cents;
 use std::time::Duration;
@@ -30,25 +29,19 @@ pub async fn run(stage: &Stage<'_>, load: &Load) -> Result<Report, Failure> {
         .map_err(|error| Failure::failed(chain(&error), "start one benchmark a process"))?;
     let meter = Meter::new(stage.system.pool(), Vec::new(), Some(metrics)).await?;
     pgbench.try_clients(load.seconds).await?;
-    let (mut rounds, mut total): (Vec<Round>, Option<Measured>) = (Vec::new(), None);
-    for number in 1..=load.rounds {
+    let (rounds, total) = rounds(load.rounds, async || {
         let reference = pgbench.run(pgbench.clients, load.seconds).await?.tps;
         let measured = measure(stage, load, &meter).await?;
-        let value = measured.rate();
-        out::note(format!("round {number} of {}: reference {reference:.2}, {value:.2}", load.rounds));
-        rounds.push(Round::new(reference, value, &measured));
-        match &mut total {
-            Some(total) => total.add(&measured),
-            None => total = Some(measured),
-        }
-    }
-    let total = total.ok_or_else(|| Failure::usage("no rounds", "ask for one at least"))?;
-    let mut report = Report::new("post".to_owned(), "posting", load, stage);
-    report.value = median(rounds.iter().map(|round| round.value));
+        Ok(Turn { reference, value: measured.rate(), measured })
+    })
+    .await?;
+    let mut report = Report::new("post", "posting", stage);
+    load.settings().into_iter().for_each(|(name, value)| report.set(name, value.into()));
+    report.set("seed", load.seed.into());
     report.unit = "postings/s";
     report.reference = Figure {
         name: format!("pgbench TPC-B, {} clients", pgbench.clients),
-        value: median(rounds.iter().map(|round| round.reference)),
+        value: 0.0,
         unit: "transactions/s",
     };
     report.goal = Some(GOAL);
@@ -58,18 +51,9 @@ pub async fn run(stage: &Stage<'_>, load: &Load) -> Result<Report, Failure> {
 }
 
 async fn measure(stage: &Stage<'_>, load: &Load, meter: &Meter) -> Result<Measured, Failure> {
-    let (warm_up, measured) = lengths(load);
+    let (warm_up, measured) = lengths(load.seconds);
     let shape = Shape { hot: false, legs: 1 };
-    let plan = Plan {
-        servers: Vec::new(),
-        connections: load.connections,
-        shape,
-        rate: None,
-        seed: load.seed,
-        warm_up,
-        measured,
-    };
-    let window = Window::new(&plan);
+    let window = Window::new(warm_up, measured);
     let mut tasks = JoinSet::new();
     for index in 0..load.connections {
         let draw = Draw::new(&stage.workload, shape, None, load.seed, index.into());

@@ -2,9 +2,9 @@
 
 use super::machine::Machine;
 use super::meter::{BATCH_SIZE, Measured};
-use super::options::Load;
 use super::stage::Stage;
 use crate::failure::Failure;
+use crate::out;
 use crate::report::DoctorReport;
 use hdrhistogram::Histogram;
 use overround_store::bench::Durability;
@@ -60,6 +60,38 @@ impl Round {
     }
 }
 
+/// What a turn came to.
+pub struct Turn {
+    /// The reference's figure.
+    pub reference: f64,
+    /// The work's.
+    pub value: f64,
+    /// What the work was answered and cost.
+    pub measured: Measured,
+}
+
+/// Takes so many turns; the rounds, and what they came to together.
+///
+/// # Errors
+/// The first turn's that fails.
+pub async fn rounds(
+    count: u32,
+    mut turn: impl AsyncFnMut() -> Result<Turn, Failure>,
+) -> Result<(Vec<Round>, Measured), Failure> {
+    let (mut rounds, mut total): (Vec<Round>, Option<Measured>) = (Vec::new(), None);
+    for number in 1..=count {
+        let Turn { reference, value, measured } = turn().await?;
+        out::note(format!("round {number} of {count}: reference {reference:.2}, {value:.2}"));
+        rounds.push(Round::new(reference, value, &measured));
+        match &mut total {
+            Some(total) => total.add(&measured),
+            None => total = Some(measured),
+        }
+    }
+    let total = total.ok_or_else(|| Failure::usage("no rounds", "ask for one at least"))?;
+    Ok((rounds, total))
+}
+
 /// Latencies in milliseconds.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Latency {
@@ -98,6 +130,7 @@ pub struct Report {
     /// The median of the rounds' ratios.
     pub ratio: f64,
     item: &'static str,
+    figures: Map<String, Value>,
     settings: Map<String, Value>,
     bets_before: i64,
     pub(super) rounds: Vec<Round>,
@@ -153,16 +186,9 @@ impl Costs {
 
 impl Report {
     /// A report without figures yet.
-    pub fn new(name: String, item: &'static str, load: &Load, stage: &Stage<'_>) -> Self {
+    pub fn new(name: impl Into<String>, item: &'static str, stage: &Stage<'_>) -> Self {
         let config = stage.config;
         let settings = [
-            ("connections", load.connections.into()),
-            ("seconds", load.seconds.into()),
-            ("rounds", load.rounds.into()),
-            ("accounts", load.accounts.into()),
-            ("markets", load.markets.into()),
-            ("seed", load.seed.into()),
-            ("reference_scale", load.reference_scale.into()),
             ("lanes", config.lanes.into()),
             ("batch_max", config.batch_max.into()),
             ("queue_depth", config.queue_depth.into()),
@@ -170,7 +196,7 @@ impl Report {
             ("workers", config.workers.into()),
         ];
         Self {
-            name,
+            name: name.into(),
             value: 0.0,
             unit: "",
             reference: Figure::default(),
@@ -180,6 +206,7 @@ impl Report {
             pgbench: String::new(),
             ratio: 0.0,
             item,
+            figures: Map::new(),
             settings: settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             bets_before: stage.bets_before,
             rounds: Vec::new(),
@@ -194,8 +221,15 @@ impl Report {
         self.settings.insert(name.to_owned(), value);
     }
 
+    /// A figure of this benchmark's own.
+    pub fn figure(&mut self, name: &str, value: Value) {
+        self.figures.insert(name.to_owned(), value);
+    }
+
     /// Takes the rounds.
     pub fn finish(&mut self, rounds: Vec<Round>, total: Measured) {
+        self.value = median(rounds.iter().map(|round| round.value));
+        self.reference.value = median(rounds.iter().map(|round| round.reference));
         self.ratio = median(rounds.iter().map(|round| round.ratio));
         self.costs = Costs::of(&total);
         self.rounds = rounds;
@@ -224,6 +258,11 @@ impl Report {
     /// a figure like another.
     pub fn ok(&self) -> bool {
         self.doctor_ok() && self.costs.accepted > 0 && self.costs.refused.is_empty()
+    }
+
+    /// The benchmark's own figures.
+    pub(super) fn figures(&self) -> &Map<String, Value> {
+        &self.figures
     }
 
     /// Name and value of what was read back from the server.
@@ -256,7 +295,7 @@ impl Report {
             "durability": self.durability().into_iter().collect::<BTreeMap<_, _>>(),
             "machine": Machine::read(),
             "versions": {
-                "overround": env!("CARGO_PKG_VERSION"), "postgresql": version, "pgbench": self.pgbench,
+                "overround": env!("CARGO_PKG_VERSION"), "postgresql": version, "pgbench": Some(&self.pgbench).filter(|version| !version.is_empty()),
                 "profile": if cfg!(debug_assertions) { "debug" } else { "release" },
             },
             "settings": self.settings,
@@ -264,15 +303,22 @@ impl Report {
             "bets_before": self.bets_before,
             "accepted": costs.accepted,
             "refused": costs.refused,
-            "transactions": {
-                "count": costs.transactions, "run_again": costs.run_again,
-                "run_again_share": rounded(costs.run_again_share()), "run_again_share_max": self.run_again_share_max,
-            },
-            "batch_size": { "mean": costs.batch_mean, "quantiles": quantiles },
             "doctor_ok": self.doctor_ok(),
             "invariants": self.doctor.as_ref().map(|doctor| &doctor.invariants),
         });
         if let Some(fields) = report.as_object_mut() {
+            fields.extend(self.figures.clone());
+            // Only what goes through the lanes has transactions.
+            if costs.transactions > 0.0 {
+                let transactions = json!({
+                    "count": costs.transactions, "run_again": costs.run_again,
+                    "run_again_share": rounded(costs.run_again_share()),
+                    "run_again_share_max": self.run_again_share_max,
+                });
+                fields.insert("transactions".to_owned(), transactions);
+                let batch_size = json!({ "mean": costs.batch_mean, "quantiles": quantiles });
+                fields.insert("batch_size".to_owned(), batch_size);
+            }
             fields.insert(format!("cpu_us_per_{}", self.item), json!(costs.cpu_us));
             fields.insert(format!("wal_bytes_per_{}", self.item), json!(costs.wal_bytes));
             fields.insert(format!("disk_bytes_per_{}", self.item), json!(costs.disk_bytes));

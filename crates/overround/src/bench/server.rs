@@ -96,6 +96,7 @@ fn environment(config: &Config) -> Vec<(String, String)> {
                 "keeper_database_url" => reveal(&config.keeper_database_url),
                 "redis_url" => reveal(&config.redis_url),
                 "jwks_url" => reveal(&config.jwks_url),
+                "price_provider_url" => reveal(&config.price_provider_url),
                 _ => (setting.show)(config),
             };
             (format!("OVERROUND_{}", setting.name.to_ascii_uppercase()), text.unwrap_or_default())

@@ -1,7 +1,7 @@
 //! Where a benchmark plays: servers, use cases, accounts and markets, made once and kept between runs.
 
 use super::fill;
-use super::options::Load;
+use super::options::Furnished;
 use super::workload::Workload;
 use crate::compose::{System, use_case};
 use crate::config::Config;
@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Whose markets they are.
-const PRODUCER: &str = "bench";
+pub const PRODUCER: &str = "bench";
 /// How often its markets are confirmed: well within the shortest freshness of a snapshot.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// How many markets are published in one message.
@@ -37,6 +37,8 @@ pub struct Stage<'a> {
     pub runtime: Option<&'a Runtime>,
     /// The use cases in this process: they publish, fill, and are what `post` measures.
     pub system: &'a System,
+    /// The markets on sale.
+    pub markets: Vec<Snapshot>,
     /// What is bet.
     pub workload: Arc<Workload>,
     /// Where the servers under test log to.
@@ -51,7 +53,7 @@ pub struct Stage<'a> {
 /// What could not be started, the work's own, or that it was interrupted.
 pub async fn with<T>(
     config: &Config,
-    load: &Load,
+    furnished: Furnished,
     work: impl AsyncFnOnce(&Stage<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let mut config = config.clone();
@@ -59,7 +61,7 @@ pub async fn with<T>(
     let ended = tokio::select! {
         biased;
         () = signals::asked_to_end() => Err(Failure::interrupted()),
-        ended = on(&config, load, runtime.as_ref(), work) => ended,
+        ended = on(&config, furnished, runtime.as_ref(), work) => ended,
     };
     if let Some(runtime) = runtime
         && let Err(error) = runtime.stop().await
@@ -86,7 +88,7 @@ async fn private(config: &mut Config) -> Result<Runtime, Failure> {
 
 async fn on<T>(
     config: &Config,
-    load: &Load,
+    furnished: Furnished,
     runtime: Option<&Runtime>,
     work: impl AsyncFnOnce(&Stage<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
@@ -96,7 +98,7 @@ async fn on<T>(
     let ended = tokio::select! {
         failure = renew(&system.app) => Err(failure),
         ended = async {
-            let stage = set(config, load, runtime, &stores, &system).await?;
+            let stage = set(config, furnished, runtime, &stores, &system).await?;
             work(&stage).await
         } => ended,
     };
@@ -119,16 +121,17 @@ async fn renew(app: &App) -> Failure {
 
 async fn set<'a>(
     config: &'a Config,
-    load: &Load,
+    furnished: Furnished,
     runtime: Option<&'a Runtime>,
     stores: &Stores,
     system: &'a System,
 ) -> Result<Stage<'a>, Failure> {
-    let markets = publish(&system.app, load.markets).await?;
-    let accounts = fill::accounts(&system.app, system.pool(), &config.token_issuer, load.accounts).await?;
+    let markets = publish(&system.app, furnished.markets).await?;
+    let accounts =
+        fill::accounts(&system.app, system.pool(), &config.token_issuer, furnished.accounts).await?;
     let workload = Workload::new(&issuer::kept(config)?, accounts, &markets, config)?;
     let workload = Arc::new(workload);
-    if fill::bets(&system.app, system.pool(), &workload, i64::from(load.bets)).await? {
+    if fill::bets(&system.app, system.pool(), &workload, i64::from(furnished.bets)).await? {
         settle_down(config, stores).await?;
     }
     let folder = match runtime {
@@ -137,7 +140,7 @@ async fn set<'a>(
     };
     let bets_before = fill::count(system.pool()).await?;
     out::note(format!("{bets_before} bets in the tables"));
-    Ok(Stage { config, runtime, system, workload, folder, bets_before })
+    Ok(Stage { config, runtime, system, markets, workload, folder, bets_before })
 }
 
 async fn settle_down(config: &Config, stores: &Stores) -> Result<(), Failure> {
@@ -163,7 +166,8 @@ async fn publish(app: &App, count: u32) -> Result<Vec<Snapshot>, Failure> {
     Ok(snapshots)
 }
 
-fn market(index: u32) -> Result<SourceMarket, Failure> {
+/// The market of that number, as its source says it.
+pub fn market(index: u32) -> Result<SourceMarket, Failure> {
     let mut outcomes = Vec::new();
     for (position, (num, den)) in (0_u32..).zip(BEST_BACKS) {
         let price = Price::new(num, den).map_err(|error| Failure::failed(error, "report it"))?;

@@ -60,11 +60,19 @@ fn costs(report: &Report) -> String {
         (format!("CPU a {item}"), cpu.join(", ")),
         (format!("WAL a {item}"), format!("{:.0} bytes", costs.wal_bytes)),
         (format!("disk a {item}"), format!("{:.0} bytes", costs.disk_bytes)),
-        ("transactions".to_owned(), format!("{}, {} run again", costs.transactions, costs.run_again)),
-        ("batch".to_owned(), format!("mean {:.1}{}", costs.batch_mean, batches.concat())),
         ("durability".to_owned(), durability.join(", ")),
     ] {
         table.add_row([name, value]);
+    }
+    if costs.transactions > 0.0 {
+        table.add_row([
+            "transactions".to_owned(),
+            format!("{}, {} run again", costs.transactions, costs.run_again),
+        ]);
+        table.add_row(["batch".to_owned(), format!("mean {:.1}{}", costs.batch_mean, batches.concat())]);
+    }
+    for (name, value) in report.figures() {
+        table.add_row([name.replace('_', " "), value.to_string()]);
     }
     for (answer, count) in &costs.refused {
         table.add_row(["NOT accepted".to_owned(), format!("{count} times {answer}")]);

@@ -1,0 +1,197 @@
+//! `bench fanout`: readers who follow one market on the stream of one server, beside a bare broadcast of the same
+//! bytes. Prices come at a fixed rate; what counts is what arrives, and what it costs the sender.
+
+mod broadcast;
+mod reader;
+
+pub use broadcast::broadcast;
+
+use super::load::{Generator, Window};
+use super::machine::cpu_us;
+use super::meter::{Measured, Meter};
+use super::odds::bearers;
+use super::options::Fanout;
+use super::report::{Figure, Report, Turn, median, rounds};
+use super::server::Server;
+use super::stage::{PRODUCER, Stage, market};
+use crate::compose::use_case;
+use crate::failure::Failure;
+use crate::issuer;
+use broadcast::{Broadcaster, Program};
+use overround_domain::markets::SourceMarket;
+use overround_domain::odds::Price;
+use reader::{Crowd, Source};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+
+/// What is to be reached: so much of a bare broadcast's deliveries, and of its CPU a delivery.
+const GOAL: f64 = 0.7;
+/// Before a round counts.
+const WARM_UP: Duration = Duration::from_secs(2);
+/// How many streams each reader's user has.
+const STREAMS_PER_USER: u32 = 10;
+/// How long the readers may take to connect.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs it on the stage.
+///
+/// # Errors
+/// When a server cannot be run, or a reader cannot connect.
+pub async fn run(stage: &Stage<'_>, options: &Fanout) -> Result<Report, Failure> {
+    let server = Server::start(stage.config, &stage.folder.join("server-1.log")).await?;
+    let meter = Meter::new(stage.system.pool(), vec![(server.pid, server.address)], None).await?;
+    let market = stage.markets.first().map(|market| market.market_id);
+    let channel = market.map(|id| format!("markets:{id}"));
+    let channel = channel.ok_or_else(|| Failure::failed("there is no market", "report it"))?;
+    let bearers = bearers(&issuer::kept(stage.config)?, options.readers.div_ceil(STREAMS_PER_USER))?;
+    let source = Source::Stream { server: server.address, channel, bearers };
+    let frame = reader::sample(&source).await?;
+    let bench = Bench { stage, options, meter, source: Arc::new(source), frame };
+    let (mut seen, mut bare_cpu_us) = (reader::Counted::default(), Vec::new());
+    let turns = rounds(options.turns.rounds, async || {
+        let (reference, cpu_us) = bench.bare().await?;
+        let (measured, counted) = bench.ours().await?;
+        bare_cpu_us.push(cpu_us);
+        seen.add(&counted);
+        Ok(Turn { reference, value: measured.rate(), measured })
+    });
+    let turns = turns.await;
+    server.stop().await?;
+    let (rounds, total) = turns?;
+    let mut report = Report::new("fanout", "delivery", stage);
+    report.unit = "deliveries/s";
+    report.reference =
+        Figure { name: "bare broadcast of the same bytes".to_owned(), value: 0.0, unit: "deliveries/s" };
+    report.goal = Some(GOAL);
+    let bare_cpu_us = median(bare_cpu_us.into_iter());
+    let own_cpu_us = total.each(total.server_us.unwrap_or_default() as f64);
+    report.figure("lost", seen.lost.into());
+    report.figure("conflated", seen.conflated.into());
+    report.figure("behind_at_the_end", seen.behind.into());
+    report.figure("frame_bytes", bench.frame.len().into());
+    report.set("readers", options.readers.into());
+    report.set("prices_per_second", options.rate().into());
+    report.set("seconds", options.seconds.into());
+    report.set("rounds", options.turns.rounds.into());
+    report.finish(rounds, total);
+    let deliveries_ratio = report.ratio;
+    let cpu_ratio = bare_cpu_us / own_cpu_us.max(f64::MIN_POSITIVE);
+    report.figure("deliveries_ratio", deliveries_ratio.into());
+    report.figure("cpu_ratio", ((cpu_ratio * 1_000.0).round() / 1_000.0).into());
+    report.figure("cpu_us_per_delivery_of_the_reference", ((bare_cpu_us * 1_000.0).round() / 1_000.0).into());
+    // The goal is of both.
+    report.ratio = deliveries_ratio.min(cpu_ratio);
+    Ok(report)
+}
+
+struct Bench<'a> {
+    stage: &'a Stage<'a>,
+    options: &'a Fanout,
+    meter: Meter,
+    source: Arc<Source>,
+    /// A frame as the server sends it.
+    frame: String,
+}
+
+impl Bench<'_> {
+    fn seconds(&self) -> Duration {
+        Duration::from_secs(self.options.seconds)
+    }
+
+    /// How many prices a round has.
+    fn prices(&self) -> u64 {
+        (self.options.seconds + WARM_UP.as_secs()) * u64::from(self.options.rate())
+    }
+
+    fn crowd(&self, source: &Arc<Source>) -> Arc<Crowd> {
+        Arc::new(Crowd::new(Arc::clone(source), self.options.readers, self.prices()))
+    }
+
+    /// Readers connect; the window that begins when all of them are there.
+    async fn gathered(&self, crowd: &Arc<Crowd>) -> Result<(Generator, Window), Failure> {
+        let crowd_of_readers = Arc::clone(crowd);
+        let generator = Generator::start(self.options.readers, move |index| {
+            reader::follow(Arc::clone(&crowd_of_readers), index)
+        })?;
+        let until = Instant::now() + PATIENCE;
+        while !crowd.is_complete() {
+            if Instant::now() > until {
+                let why = format!("{} of {} readers connected", crowd.connected(), self.options.readers);
+                return Err(Failure::failed(
+                    why,
+                    "allow more open files (ulimit -n), or ask for fewer --readers",
+                ));
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        let window = Window::new(WARM_UP, self.seconds());
+        crowd.begin(window);
+        Ok((generator, window))
+    }
+
+    /// A round of the stream: new prices are published in this process, and read from the server.
+    async fn ours(&self) -> Result<(Measured, reader::Counted), Failure> {
+        let crowd = self.crowd(&self.source);
+        let (generator, window) = self.gathered(&crowd).await?;
+        let published = async {
+            sleep_until(window.begin).await;
+            self.publish(&crowd).await
+        };
+        let sampled = async {
+            sleep_until(window.from).await;
+            let before = self.meter.sample(1).await?;
+            sleep_until(window.until).await;
+            Ok::<_, Failure>((before, self.meter.sample(1).await?))
+        };
+        let (published, sampled) = tokio::join!(published, sampled);
+        published?;
+        let (before, after) = sampled?;
+        let tally = generator.finish().await?;
+        Ok((self.meter.between(&before, &after, tally, self.seconds()), crowd.counted()))
+    }
+
+    /// Publishes the round's prices on schedule.
+    async fn publish(&self, crowd: &Crowd) -> Result<(), Failure> {
+        let app = &self.stage.system.app;
+        let mut turns = interval(Duration::from_secs_f64(1.0 / f64::from(self.options.rate())));
+        turns.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let sources = [moved(31)?, moved(32)?, moved(33)?];
+        for (_, source) in (0..self.prices()).zip(sources.iter().cycle()) {
+            turns.tick().await;
+            crowd.sends();
+            let published = app.publish(PRODUCER, app.clock().now(), std::slice::from_ref(source)).await;
+            published.map_err(|error| use_case("publishing the benchmark's prices", &error))?;
+        }
+        Ok(())
+    }
+
+    /// A round of the bare broadcast: deliveries a second, and microseconds of CPU each.
+    async fn bare(&self) -> Result<(f64, f64), Failure> {
+        let program = Program::new(&self.frame, self.options.readers, self.options.rate(), self.prices());
+        let mut sender = Broadcaster::start(&program).await?;
+        let crowd = self.crowd(&Arc::new(Source::Bare { server: sender.address }));
+        let (generator, window) = self.gathered(&crowd).await?;
+        sleep_until(window.begin).await;
+        sender.begin().await?;
+        sleep_until(window.from).await;
+        let before = cpu_us(sender.pid);
+        sleep_until(window.until).await;
+        let cpu_us = cpu_us(sender.pid).saturating_sub(before) as f64;
+        let accepted = generator.finish().await?.accepted as f64;
+        if timeout(PATIENCE, sender.end()).await.is_err() {
+            return Err(Failure::failed("the bare broadcast does not end", "report it"));
+        }
+        Ok((accepted / self.seconds().as_secs_f64(), cpu_us / accepted.max(1.0)))
+    }
+}
+
+/// The market with other prices.
+fn moved(tenths: u32) -> Result<SourceMarket, Failure> {
+    let mut source = market(0)?;
+    let price = Price::new(tenths, 10).map_err(|error| Failure::failed(error, "report it"))?;
+    if let Some(first) = source.outcomes.first_mut() {
+        first.best_back = Some(price);
+    }
+    Ok(source)
+}

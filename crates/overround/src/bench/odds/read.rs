@@ -1,0 +1,149 @@
+//! `bench odds-read`: markets over HTTP against one server, beside GET from Redis over as many connections.
+
+use super::super::client::Client;
+use super::super::load::{Generator, Tally, Window, refusal, unreachable_server};
+use super::super::meter::{Measured, Meter};
+use super::super::options::Odds;
+use super::super::place::lengths;
+use super::super::report::{Figure, Report, Turn, rounds};
+use super::super::server::Server;
+use super::super::stage::Stage;
+use super::bearers;
+use crate::failure::{Failure, chain};
+use crate::issuer;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HOST};
+use http::{HeaderValue, Request, Uri};
+use http_body_util::Full;
+use overround_live::bench::Getter;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::time::{Instant, sleep_until};
+
+/// What is to be reached: so much of what GET from Redis gets.
+const GOAL: f64 = 0.6;
+
+/// Runs it on the stage.
+///
+/// # Errors
+/// When the server cannot be run.
+pub async fn read(stage: &Stage<'_>, options: &Odds) -> Result<Report, Failure> {
+    let server = Server::start(stage.config, &stage.folder.join("server-1.log")).await?;
+    let meter = Meter::new(stage.system.pool(), vec![(server.pid, server.address)], None).await?;
+    let readers = Arc::new(Readers::new(stage, options, server.address)?);
+    let turns = rounds(options.turns.rounds, async || {
+        let reference = gets(stage, options).await?;
+        let measured = reads(&readers, options, &meter).await?;
+        Ok(Turn { reference, value: measured.rate(), measured })
+    });
+    let turns = turns.await;
+    server.stop().await?;
+    let (rounds, total) = turns?;
+    let mut report = Report::new("odds-read", "read", stage);
+    report.unit = "reads/s";
+    report.reference = Figure {
+        name: "GET of three bytes from Redis, same connections".to_owned(),
+        value: 0.0,
+        unit: "gets/s",
+    };
+    report.goal = Some(GOAL);
+    report.set("connections", options.connections.into());
+    report.set("markets", options.markets.into());
+    report.set("seconds", options.seconds.into());
+    report.set("rounds", options.turns.rounds.into());
+    report.finish(rounds, total);
+    Ok(report)
+}
+
+struct Readers {
+    server: SocketAddr,
+    host: HeaderValue,
+    bearer: HeaderValue,
+    markets: Vec<Uri>,
+    seed: u64,
+}
+
+impl Readers {
+    fn new(stage: &Stage<'_>, options: &Odds, server: SocketAddr) -> Result<Self, Failure> {
+        let broken = |error: &dyn std::fmt::Display| Failure::failed(error, "report it");
+        let bearer = bearers(&issuer::kept(stage.config)?, 1)?.pop();
+        let uri = |id| Uri::try_from(format!("/v1/markets/{id}")).map_err(|error| broken(&error));
+        Ok(Self {
+            host: HeaderValue::try_from(server.to_string()).map_err(|error| broken(&error))?,
+            bearer: bearer.ok_or_else(|| broken(&"no token was signed"))?,
+            markets: stage.markets.iter().map(|one| uri(one.market_id)).collect::<Result<_, _>>()?,
+            seed: options.turns.seed,
+            server,
+        })
+    }
+
+    fn request(&self, random: &mut ChaCha8Rng) -> Option<Request<Full<Bytes>>> {
+        let path = self.markets.get(random.random_range(0..self.markets.len()))?;
+        let request = Request::get(path.clone()).header(HOST, &self.host).header(AUTHORIZATION, &self.bearer);
+        request.body(Full::default()).ok()
+    }
+
+    /// One connection's reads.
+    async fn run(self: Arc<Self>, index: u32, window: Window) -> Result<Tally, Failure> {
+        let mut tally = Tally::new()?;
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        random.set_stream(index.into());
+        let mut client = Client::connect(self.server).await.map_err(|error| unreachable_server(&error))?;
+        sleep_until(window.begin).await;
+        loop {
+            let sent = Instant::now();
+            let Some(request) = self.request(&mut random).filter(|_| sent < window.until) else {
+                return Ok(tally);
+            };
+            match client.send(request).await {
+                Ok((200, _)) if window.holds(Instant::now()) => tally.accept(sent.elapsed()),
+                Ok((200, _)) => {}
+                Ok((status, body)) => tally.refuse(refusal(status, &body)),
+                Err(error) => return Err(unreachable_server(&error)),
+            }
+        }
+    }
+}
+
+async fn reads(readers: &Arc<Readers>, options: &Odds, meter: &Meter) -> Result<Measured, Failure> {
+    let (warm_up, measured) = lengths(options.seconds);
+    let window = Window::new(warm_up, measured);
+    let readers = Arc::clone(readers);
+    let generator =
+        Generator::start(options.connections, move |index| Arc::clone(&readers).run(index, window))?;
+    sleep_until(window.from).await;
+    let before = meter.sample(1).await?;
+    sleep_until(window.until).await;
+    let after = meter.sample(1).await?;
+    Ok(meter.between(&before, &after, generator.finish().await?, measured))
+}
+
+/// How many times a second Redis is asked by a client that does nothing else.
+async fn gets(stage: &Stage<'_>, options: &Odds) -> Result<f64, Failure> {
+    let url = stage.config.redis_url.as_ref().map(|url| url.reveal().to_owned()).unwrap_or_default();
+    let (warm_up, measured) = lengths(options.seconds);
+    let window = Window::new(warm_up.min(measured / 4), measured);
+    let generator = Generator::start(options.connections, move |_| get(url.clone(), window))?;
+    Ok(generator.finish().await?.accepted as f64 / measured.as_secs_f64())
+}
+
+async fn get(url: String, window: Window) -> Result<Tally, Failure> {
+    let broken = |error: overround_live::Error| {
+        Failure::failed(format!("GET from Redis: {}", chain(&error)), "see whether Redis still runs")
+    };
+    let mut tally = Tally::new()?;
+    let mut getter = Getter::connect(&url).await.map_err(broken)?;
+    sleep_until(window.begin).await;
+    loop {
+        let sent = Instant::now();
+        if sent >= window.until {
+            return Ok(tally);
+        }
+        getter.get().await.map_err(broken)?;
+        if window.holds(Instant::now()) {
+            tally.accept(sent.elapsed());
+        }
+    }
+}
