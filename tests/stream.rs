@@ -394,3 +394,29 @@ async fn a_server_that_ends_says_so() {
     drop(house.first);
     assert_eq!(client.closed().await.0, 1001);
 }
+
+#[tokio::test]
+async fn a_renewal_overtakes_no_version_that_is_just_published() {
+    let house = House::new().await;
+    let mut client = Client::connect(&house.second).await;
+    client.follow(&house, None).await;
+    let (_, first) = client.next().await;
+    let published = house.move_prices(1..300);
+    let renewed = futures::future::join_all((0..8).map(async |_| {
+        loop {
+            house.first.app().renew("test", house.clock.now()).await.unwrap();
+        }
+    }));
+    tokio::select! {
+        () = published => {}
+        _ = renewed => {}
+    }
+    let last = loop {
+        let (_, frame) = client.next().await;
+        assert_ne!(frame["type"], "reset", "an epoch ends when a version is overtaken");
+        if frame["seq"] == 300 {
+            break frame;
+        }
+    };
+    assert_eq!(last["epoch"], first["epoch"]);
+}

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::Instant;
 
 /// A market as it was last published.
@@ -73,6 +74,8 @@ pub(crate) struct State {
     owed: Mutex<HashMap<MarketId, Published>>,
     // When each producer was last heard here.
     signs: Mutex<HashMap<String, (Timestamp, Instant)>>,
+    // Held by all who commit versions and then show them; alone by who shows what seems to be missing.
+    publishing: RwLock<()>,
     jitter: Mutex<ChaCha8Rng>,
     window: Window,
     infos: Cache<MarketId, Info>,
@@ -87,6 +90,7 @@ impl State {
             entries: Mutex::default(),
             owed: Mutex::default(),
             signs: Mutex::default(),
+            publishing: RwLock::default(),
             jitter: Mutex::new(jitter),
             window: Window::default(),
             infos: Cache::new(INFOS_MAX),
@@ -143,6 +147,16 @@ impl State {
             Some(earlier) => answer.after(earlier),
             None => answer,
         }
+    }
+
+    /// To be held from before versions are committed until they are shown.
+    pub(super) async fn publishes(&self) -> RwLockReadGuard<'_, ()> {
+        self.publishing.read().await
+    }
+
+    /// Waits until nobody in this process has versions that are committed and not shown yet.
+    pub(super) async fn all_is_shown(&self) -> RwLockWriteGuard<'_, ()> {
+        self.publishing.write().await
     }
 
     /// Notes a producer's sign of life.

@@ -63,6 +63,7 @@ impl App {
         validate(producer, markets)?;
         self.ready_partitions().await?;
         let state = self.markets_state();
+        let _publishes = state.publishes().await;
         let mut answers: Vec<Option<Published>> = markets.iter().map(|_| None).collect();
         let published = self.publish_all(producer, at, markets, &mut answers).await;
         let answers = answers.into_iter().flatten();
@@ -102,6 +103,7 @@ impl App {
         self.ready_partitions().await?;
         let (at, ago_ms) = (self.clock().now().plus_millis(-told.age_ms), told.age_ms);
         let by = Confirmed { at, ago_ms, lease: Some(lease) };
+        let _publishes = self.markets_state().publishes().await;
         let entry = self.markets_state().entry(&row.producer, &told.market.key);
         let mut answers = [None];
         self.publish_changed(&row.producer, by, vec![(0, (told.market, entry))], &mut answers).await
