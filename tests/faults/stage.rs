@@ -1,7 +1,7 @@
 //! Servers of a test's own, a producer that keeps markets on sale, and the house's processes.
 
 use crate::disk::Disk;
-use crate::process::{Server, Settings, of_server, signal, steady_port};
+use crate::process::{Server, Settings, of_server, signal};
 use crate::until;
 use overround_api::{ApiSettings, Environment, Keys, LocalIssuer, Role as Caller};
 use overround_app::{App, Clock, Published};
@@ -10,7 +10,7 @@ use overround_domain::time::Timestamp;
 use overround_embedded::{Profile, Runtime, Urls};
 use overround_live::Live;
 use overround_store::{ConnectOptions, Pool, Role, Store, connect};
-use overround_testkit::{StateFolder, TestServer, match_odds, test_settings};
+use overround_testkit::{StateFolder, TestServer, match_odds, steady_port, test_settings};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{PgPool, Postgres, Transaction};
 use std::path::PathBuf;
