@@ -168,31 +168,44 @@ impl Connection {
         let began = Instant::now();
         let mut answers: Vec<Result<T, Error>> = Vec::new();
         answers.resize_with(commands.len(), || Err(Error::Unavailable(None)));
-        let mut parts = self.routed(commands).await;
+        let parts = self.routed(commands).await;
+        // No part waits for another: a node that does not answer holds up what is its own.
+        for said in join_all(parts.into_iter().map(|part| self.carry(part, script, began))).await {
+            for (place, answer) in said {
+                if let Some(empty) = answers.get_mut(place) {
+                    *empty = answer
+                        .and_then(|value| from_redis_value(value).map_err(RedisError::from))
+                        .map_err(Error::from);
+                }
+            }
+        }
+        answers
+    }
+
+    /// Sends a part, and what its node does not take to where it is taken.
+    async fn carry(
+        &self,
+        part: Part,
+        script: Option<&Script>,
+        began: Instant,
+    ) -> Vec<(usize, RedisResult<Value>)> {
+        let (mut waiting, mut answers) = (vec![part], Vec::new());
         for _ in 0..SENT_MAX {
-            let sent = parts.into_iter().map(|part| self.send(part, script, began + TIMEOUT));
             let mut again = Vec::new();
-            for (part, said) in join_all(sent).await {
+            for part in waiting {
+                let (part, said) = self.send(part, script, began + TIMEOUT).await;
                 for ((place, command), answer) in part.commands.into_iter().zip(said) {
-                    let answer = match answer {
-                        Err(error) => match self.elsewhere(&part.route, &error, script, began).await {
-                            Some(route) => {
-                                add(&mut again, route, place, command);
-                                continue;
-                            }
-                            None => Err(error),
-                        },
-                        Ok(value) => from_redis_value(value).map_err(RedisError::from),
+                    let elsewhere = match &answer {
+                        Err(error) => self.elsewhere(&part.route, error, script, began).await,
+                        Ok(_) => None,
                     };
-                    if let Some(empty) = answers.get_mut(place) {
-                        *empty = answer.map_err(Error::from);
+                    match elsewhere {
+                        Some(route) => add(&mut again, route, place, command),
+                        None => answers.push((place, answer)),
                     }
                 }
             }
-            if again.is_empty() {
-                break;
-            }
-            parts = again;
+            waiting = again;
         }
         answers
     }
