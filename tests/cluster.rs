@@ -114,11 +114,8 @@ async fn what_a_dead_node_has_is_not_sold_and_the_rest_goes_on() {
     for (id, written) in house.write(2).await {
         assert_eq!(written, if dead.contains(&id) { Write::Away } else { Write::Applied });
     }
-    let renewals: Vec<Renewal> = house
-        .markets
-        .iter()
-        .map(|id| Renewal { market_id: *id, version: 2, lifetime: LIFETIME })
-        .collect();
+    let renewals: Vec<Renewal> =
+        house.markets.iter().map(|id| Renewal { market_id: *id, version: 2, lifetime: LIFETIME }).collect();
     let renewed = house.live.renew(&renewals, T0.plus_millis(3), Now::Server).await.unwrap();
     for (id, renewed) in house.markets.iter().zip(renewed) {
         assert_eq!(renewed, if dead.contains(id) { Renewed::Away } else { Renewed::Renewed });
@@ -178,17 +175,13 @@ async fn a_slot_that_moves_takes_its_markets_along() {
     let [from, to, _] = &house.cluster.nodes[..] else { panic!("three nodes") };
     let slot: i64 = from.command(&["CLUSTER", "KEYSLOT", &key]).await;
     let (slot, target): (String, String) = (slot.to_string(), to.command(&["CLUSTER", "MYID"]).await);
-    let _: () = from
-        .command(&["CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", &slot, &slot, "NODE", &target])
-        .await;
+    let _: () = from.command(&["CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", &slot, &slot, "NODE", &target]).await;
     match timeout(PATIENCE, subscriber.next()).await.expect("the loss in time").unwrap() {
         Heard::Lost(markets) => assert_eq!(markets, BTreeSet::from([moved])),
         other => panic!("{other:?}"),
     }
-    until("it is followed at the other node", async || {
-        subscriber.follow(&[moved]).await.contains(&moved)
-    })
-    .await;
+    until("it is followed at the other node", async || subscriber.follow(&[moved]).await.contains(&moved))
+        .await;
     assert_eq!(house.read().await[&moved], 1, "nothing was lost on the way");
     assert!(house.of_node(1).await.contains(&moved));
     assert!(house.write(2).await.values().all(|written| *written == Write::Applied));

@@ -136,8 +136,13 @@ async fn a_server_that_lost_something_begins_a_new_epoch_and_sells_nothing_old(p
     // Nothing was read so far: what this process wrote is its floor too.
     let before: String = redis.place.command(&["HGET", &redis.key(":clock"), "epoch"]).await;
     // What a replica holds that was three versions behind when it was promoted.
-    let _: i64 = redis.place.command(&["DEL", &redis.key(""), &redis.key(":clock"), &redis.key(":stream")]).await;
-    Live::connect(&redis.place.url).unwrap().write(&redis.snapshot(2), T0, LIFETIME, Now::Server).await.unwrap();
+    let _: i64 =
+        redis.place.command(&["DEL", &redis.key(""), &redis.key(":clock"), &redis.key(":stream")]).await;
+    Live::connect(&redis.place.url)
+        .unwrap()
+        .write(&redis.snapshot(2), T0, LIFETIME, Now::Server)
+        .await
+        .unwrap();
     let read = redis.live.read(&[redis.market], Now::Server).await.unwrap();
     assert!(read.is_empty(), "a version that this process has seen pass is no more for sale: {read:?}");
     redis.write(6).await;

@@ -46,6 +46,13 @@ impl Reader {
         self.frames.lock().unwrap().iter().filter(|frame| frame["type"] == kind).count()
     }
 
+    /// Whether the last that it was told of the prices' age is that nobody knows them.
+    fn is_told_stale(&self) -> bool {
+        let frames = self.frames.lock().unwrap();
+        let told = frames.iter().rev().find(|frame| frame["type"] == "stale" || frame["type"] == "fresh");
+        told.is_some_and(|frame| frame["type"] == "stale")
+    }
+
     fn last_version(&self) -> i64 {
         let frames = self.frames.lock().unwrap();
         frames.iter().rev().find_map(|frame| frame["data"]["version"].as_i64()).unwrap_or(0)
@@ -140,11 +147,14 @@ impl Watch {
         watch
     }
 
-    /// Returns when every reader has seen some more versions.
+    /// Returns when every reader has seen some more versions, and knows that they are for sale.
     pub(crate) async fn all_see_more(&self) {
         let before: Vec<i64> = self.readers.iter().map(Reader::last_version).collect();
         until("every reader sees more", async || {
-            self.readers.iter().zip(&before).all(|(reader, before)| reader.last_version() >= before + 10)
+            self.readers
+                .iter()
+                .zip(&before)
+                .all(|(reader, before)| reader.last_version() >= before + 10 && !reader.is_told_stale())
         })
         .await;
     }

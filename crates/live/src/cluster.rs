@@ -26,9 +26,16 @@ pub(crate) struct Cluster {
     login: ConnectionInfo,
     map: RwLock<Arc<SlotMap>>,
     /// When the map was learnt last; held while it is.
-    learnt: Mutex<Option<Instant>>,
+    learnt: Mutex<Learnt>,
     /// Whether a task is about to learn it.
     looking: AtomicBool,
+}
+
+#[derive(Default)]
+struct Learnt {
+    at: Option<Instant>,
+    /// When no node told.
+    failed_at: Option<Instant>,
 }
 
 impl Cluster {
@@ -53,11 +60,14 @@ impl Cluster {
     /// Asks the nodes who owns which slot; the first who knows is believed. Not if that was done after `since`.
     ///
     /// # Errors
-    /// When no node tells.
+    /// When no node tells, or none did a moment ago.
     pub(crate) async fn learn(&self, since: Instant) -> Result<Arc<SlotMap>, Error> {
         let mut learnt = self.learnt.lock().await;
-        if learnt.is_some_and(|learnt| learnt >= since) {
+        if learnt.at.is_some_and(|at| at >= since) {
             return Ok(self.known());
+        }
+        if learnt.failed_at.is_some_and(|at| at.elapsed() < LEARN_AGAIN_AFTER) {
+            return Err(Error::Unavailable(None));
         }
         let mut nodes = self.known().nodes();
         nodes.extend(self.seeds.iter().cloned());
@@ -71,18 +81,21 @@ impl Cluster {
         let mut why = None;
         while let Some((node, answer)) = answers.next().await {
             match answer {
-                Ok(answer) => match SlotMap::read(answer, node, |host, port| self.node_among(&nodes, host, port)) {
-                    Some(map) if !map.is_empty() => {
-                        let map = Arc::new(map);
-                        *self.map.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&map);
-                        *learnt = Some(Instant::now());
-                        return Ok(map);
+                Ok(answer) => {
+                    match SlotMap::read(answer, node, |host, port| self.node_among(&nodes, host, port)) {
+                        Some(map) if !map.is_empty() => {
+                            let map = Arc::new(map);
+                            *self.map.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&map);
+                            *learnt = Learnt { at: Some(Instant::now()), failed_at: None };
+                            return Ok(map);
+                        }
+                        _ => {}
                     }
-                    _ => {}
-                },
+                }
                 Err(error) => why = Some(error),
             }
         }
+        learnt.failed_at = Some(Instant::now());
         Err(why.map_or(Error::Unavailable(None), Error::from))
     }
 
@@ -116,12 +129,9 @@ impl Cluster {
         }
         let host = host.to_owned();
         let address = match self.login.addr() {
-            ConnectionAddr::TcpTls { insecure, tls_params, .. } => ConnectionAddr::TcpTls {
-                host,
-                port,
-                insecure: *insecure,
-                tls_params: tls_params.clone(),
-            },
+            ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
+                ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }
+            }
             _ => ConnectionAddr::Tcp(host, port),
         };
         Arc::new(Node::new(self.login.clone().set_addr(address)))

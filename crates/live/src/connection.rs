@@ -128,16 +128,16 @@ impl Connection {
         why
     }
 
-    /// The node that has a key.
-    pub(crate) async fn owner_of(&self, key: &str) -> Result<Arc<Node>, Error> {
+    /// The node that has a key, if that is known.
+    pub(crate) async fn owner_of(&self, key: &str) -> Option<Arc<Node>> {
         match self {
-            Self::Server(node) => Ok(Arc::clone(node)),
+            Self::Server(node) => Some(Arc::clone(node)),
             Self::Cluster(cluster) => {
-                let owner = cluster.map().await?.owner(slot_of(key.as_bytes())).cloned();
-                owner.ok_or_else(|| {
+                let owner = cluster.map().await.ok()?.owner(slot_of(key.as_bytes())).cloned();
+                if owner.is_none() {
                     cluster.look_again();
-                    Error::Unavailable(None)
-                })
+                }
+                owner
             }
         }
     }
@@ -240,13 +240,16 @@ impl Connection {
         until: Instant,
     ) -> (Part, Vec<RedisResult<Value>>) {
         let Route { node, asking, untold } = &part.route;
+        let commands = pipeline(&part.commands, *asking, script.filter(|_| *untold));
         let said = match self {
+            Self::Server(_) => node.send(&commands, until).await,
             Self::Cluster(_) if node.rests() => Err(too_late()),
-            _ => node.send(&pipeline(&part.commands, *asking, script.filter(|_| *untold)), until).await,
+            Self::Cluster(cluster) => {
+                let said = node.send(&commands, until).await;
+                cluster.note(node, &said);
+                said
+            }
         };
-        if let Self::Cluster(cluster) = self {
-            cluster.note(node, &said);
-        }
         let said = match said {
             // What was put before the commands is answered too.
             Ok(said) if *asking => said.into_iter().skip(usize::from(*untold)).skip(1).step_by(2).collect(),

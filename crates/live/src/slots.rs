@@ -1,8 +1,8 @@
 //! Which node of a cluster has which keys: hash slots, and who owns them.
 
 use crate::node::{Node, place_of};
-use redis::{Cmd, Value};
 use redis::{Arg, from_redis_value};
+use redis::{Cmd, Value};
 use std::sync::Arc;
 
 /// How many slots there are.

@@ -118,7 +118,7 @@ impl Subscriber {
     async fn by_owner(&self, markets: &[MarketId]) -> Vec<(Arc<Node>, Vec<MarketId>)> {
         let mut parts: Vec<(Arc<Node>, Vec<MarketId>)> = Vec::new();
         for market in markets {
-            let Ok(owner) = self.connection.owner_of(&key_of(*market)).await else { continue };
+            let Some(owner) = self.connection.owner_of(&key_of(*market)).await else { continue };
             match parts.iter_mut().find(|(node, _)| Arc::ptr_eq(node, &owner)) {
                 Some((_, markets)) => markets.push(*market),
                 None => parts.push((owner, vec![*market])),
@@ -152,6 +152,7 @@ impl Subscriber {
                 let again_after =
                     failed.map_or(AGAIN_AFTER.0, |failed| (failed.again_after * 2).min(AGAIN_AFTER.1));
                 let again_at = Instant::now() + again_after;
+                self.failed.retain(|failed| failed.again_at + AGAIN_AFTER.1 > Instant::now());
                 self.failed.push(Failed { node: Arc::clone(node), again_at, again_after });
                 None
             }
@@ -262,7 +263,10 @@ impl Ear {
         self.round_trip(commands).await
     }
 
-    async fn round_trip(&self, commands: impl IntoIterator<Item = Cmd>) -> RedisResult<Vec<RedisResult<Value>>> {
+    async fn round_trip(
+        &self,
+        commands: impl IntoIterator<Item = Cmd>,
+    ) -> RedisResult<Vec<RedisResult<Value>>> {
         let commands = pipeline_of(commands);
         let mut server = self.server.clone();
         timeout(TIMEOUT, commands.query_async(&mut server)).await.unwrap_or_else(|_| Err(too_late()))

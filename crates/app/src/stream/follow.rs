@@ -87,6 +87,7 @@ impl Follower<'_> {
         let gone: Vec<MarketId> = self.following.difference(&wanted).copied().collect();
         self.subscriber.leave(&gone).await;
         self.following.retain(|market| wanted.contains(market));
+        let mut heard = Vec::with_capacity(new.len());
         for chunk in new.chunks(FILLED_AT_ONCE) {
             let markets: Vec<MarketId> = chunk.iter().map(|topic| topic.market).collect();
             let followed = self.subscriber.follow(&markets).await;
@@ -94,9 +95,10 @@ impl Follower<'_> {
                 chunk.iter().filter(|topic| followed.contains(&topic.market)).cloned().collect();
             self.following.extend(followed);
             self.fill(&chunk).await;
-            let heard = chunk.iter().filter(|topic| self.following.contains(&topic.market));
-            heard.for_each(|topic| topic.hears(true));
+            heard.extend(chunk.into_iter().filter(|topic| self.following.contains(&topic.market)));
         }
+        heard.iter().for_each(|topic| topic.hears(true));
+        look(self.shared, heard).await;
         metrics::gauge!("overround_stream_markets").set(self.following.len() as f64);
     }
 
