@@ -12,7 +12,7 @@ use redis::{
 };
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long a command may take, connecting and being sent elsewhere included.
 pub(crate) const TIMEOUT: Duration = Duration::from_millis(500);
@@ -282,6 +282,14 @@ impl Connection {
         }
         let (place, _) = error.redirect_node()?;
         Some(Route { node: cluster.node_at(place)?, asking, untold: false })
+    }
+}
+
+/// Waits for Redis, but not for long.
+pub(crate) async fn in_time<T>(command: impl Future<Output = RedisResult<T>>) -> Result<T, Error> {
+    match timeout(TIMEOUT, command).await {
+        Ok(answer) => answer.map_err(Error::from),
+        Err(_) => Err(Error::Unavailable(None)),
     }
 }
 
