@@ -7,8 +7,7 @@ use overround_domain::time::Timestamp;
 use overround_live::{
     Error, Freshness, Held, Lifetime, Live, Now, Renewal, Renewed, SnapshotWrite, Word, Write,
 };
-use overround_testkit::redis_url;
-use redis::aio::MultiplexedConnection;
+use overround_testkit::{RedisPlace, on_every_redis};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -17,13 +16,6 @@ const T0: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 fn at(ms: i64) -> Timestamp {
     T0.plus_millis(ms)
-}
-
-/// A Redis of this test's own, and a raw connection to look behind [`Live`].
-async fn redis_of_test() -> (Live, MultiplexedConnection) {
-    let url = redis_url().await;
-    let raw = redis::Client::open(url.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
-    (Live::connect(&url).unwrap(), raw)
 }
 
 fn snapshot(market_id: MarketId, version: i64) -> Snapshot {
@@ -57,9 +49,22 @@ async fn kept(live: &Live, snapshot: &Snapshot) -> Write {
     live.write_one(write, Now::At(T0)).await.unwrap()
 }
 
-#[tokio::test]
-async fn what_is_written_is_what_is_read() {
-    let (live, _) = redis_of_test().await;
+on_every_redis!(
+    what_is_written_is_what_is_read,
+    only_what_is_newer_is_stored,
+    the_floor_outlives_the_snapshot,
+    the_server_s_clock_counts_ages_from_the_write,
+    a_snapshot_is_fresh_then_stale_then_expired,
+    a_renewal_starts_the_windows_again,
+    a_trader_s_version_keeps_the_age,
+    versions_never_go_back_whoever_writes,
+    a_snapshot_that_cannot_be_read_back_is_an_error_that_names_it,
+    what_is_not_valid_changes_nothing,
+    many_markets_go_at_once,
+);
+
+async fn what_is_written_is_what_is_read(place: RedisPlace) {
+    let live = Live::connect(&place.url).unwrap();
     let written = snapshot(market(1), 4);
     assert_eq!(live.write(&written, T0, LIFETIME, Now::At(T0)).await.unwrap(), Write::Applied);
     let plain = Snapshot {
@@ -77,9 +82,8 @@ async fn what_is_written_is_what_is_read() {
     assert!(!read.contains_key(&market(3)), "a market that is not held is left out");
 }
 
-#[tokio::test]
-async fn only_what_is_newer_is_stored() {
-    let (live, _) = redis_of_test().await;
+async fn only_what_is_newer_is_stored(place: RedisPlace) {
+    let live = Live::connect(&place.url).unwrap();
     let id = market(1);
     let cases = [
         ("the first", 5, 0, Write::Applied, 5),
@@ -97,16 +101,15 @@ async fn only_what_is_newer_is_stored() {
     }
 }
 
-#[tokio::test]
-async fn the_floor_outlives_the_snapshot() {
-    let (live, mut raw) = redis_of_test().await;
+async fn the_floor_outlives_the_snapshot(place: RedisPlace) {
+    let (live, mut raw) = (Live::connect(&place.url).unwrap(), place);
     let id = market(1);
     live.write(&snapshot(id, 5), T0, LIFETIME, Now::Server).await.unwrap();
-    let expire: i64 =
-        redis::cmd("PTTL").arg(format!("markets:{{{id}}}")).query_async(&mut raw).await.unwrap();
+    let key = format!("markets:{{{id}}}");
+    let expire: i64 = raw.command(&["PTTL", &key]).await;
     assert!((1..=LIFETIME.end_ms()).contains(&expire), "it expires with its windows: {expire}");
     // What expiry does, without waiting for it.
-    let _: i64 = redis::cmd("DEL").arg(format!("markets:{{{id}}}")).query_async(&mut raw).await.unwrap();
+    let _: i64 = raw.command(&["DEL", &key]).await;
     assert_eq!(held(&live, id, Now::Server).await, None);
     let older = live.write(&snapshot(id, 4), at(9), LIFETIME, Now::Server).await.unwrap();
     assert_eq!(older, Write::Older { held_version: 5 });
@@ -115,9 +118,8 @@ async fn the_floor_outlives_the_snapshot() {
     assert_eq!(same, Write::Applied, "the version that expired may be written again");
 }
 
-#[tokio::test]
-async fn the_server_s_clock_counts_ages_from_the_write() {
-    let (live, _) = redis_of_test().await;
+async fn the_server_s_clock_counts_ages_from_the_write(place: RedisPlace) {
+    let live = Live::connect(&place.url).unwrap();
     let id = market(1);
     // The producer's host may think it is 2023: nobody compares its clock with the server's.
     live.write(&snapshot(id, 1), T0, LIFETIME, Now::Server).await.unwrap();
@@ -128,9 +130,8 @@ async fn the_server_s_clock_counts_ages_from_the_write() {
     assert_eq!(held(&live, id, Now::At(T0)).await.unwrap().freshness, Freshness::Expired);
 }
 
-#[tokio::test]
-async fn a_snapshot_is_fresh_then_stale_then_expired() {
-    let (live, _) = redis_of_test().await;
+async fn a_snapshot_is_fresh_then_stale_then_expired(place: RedisPlace) {
+    let live = Live::connect(&place.url).unwrap();
     let id = market(1);
     live.write(&snapshot(id, 1), T0, LIFETIME, Now::At(T0)).await.unwrap();
     let cases = [
@@ -149,9 +150,8 @@ async fn a_snapshot_is_fresh_then_stale_then_expired() {
     }
 }
 
-#[tokio::test]
-async fn a_renewal_starts_the_windows_again() {
-    let (live, _) = redis_of_test().await;
+async fn a_renewal_starts_the_windows_again(place: RedisPlace) {
+    let live = Live::connect(&place.url).unwrap();
     let renewal = |id, version| Renewal { market_id: id, version, lifetime: LIFETIME };
     live.write(&snapshot(market(1), 5), T0, LIFETIME, Now::At(T0)).await.unwrap();
     live.write(&snapshot(market(2), 5), T0, LIFETIME, Now::At(T0)).await.unwrap();
@@ -167,9 +167,8 @@ async fn a_renewal_starts_the_windows_again() {
     assert_eq!(held(&live, market(1), Now::At(at(9_500))).await.unwrap().confirmed_at, Some(at(9_000)));
 }
 
-#[tokio::test]
-async fn a_trader_s_version_keeps_the_age() {
-    let (live, _) = redis_of_test().await;
+async fn a_trader_s_version_keeps_the_age(place: RedisPlace) {
+    let live = Live::connect(&place.url).unwrap();
     let id = market(1);
     live.write(&snapshot(id, 5), T0, LIFETIME, Now::At(T0)).await.unwrap();
     let suspended = Snapshot { status: MarketStatus::Suspended, ..snapshot(id, 6) };
@@ -186,11 +185,10 @@ async fn a_trader_s_version_keeps_the_age() {
     assert_eq!(older, Write::Older { held_version: 3 });
 }
 
-#[tokio::test]
-async fn versions_never_go_back_whoever_writes() {
+async fn versions_never_go_back_whoever_writes(place: RedisPlace) {
     const WRITERS: i64 = 8;
     const VERSIONS: i64 = 61;
-    let (live, _) = redis_of_test().await;
+    let live = Live::connect(&place.url).unwrap();
     let id = market(1);
     let mut tasks = tokio::task::JoinSet::new();
     for writer in 1..=WRITERS {
@@ -223,11 +221,8 @@ async fn versions_never_go_back_whoever_writes() {
     assert_eq!(held(&live, id, Now::At(T0)).await.unwrap().snapshot.version, VERSIONS);
 }
 
-#[tokio::test]
-async fn a_snapshot_that_cannot_be_read_back_is_an_error_that_names_it() {
-    let url = redis_url().await;
-    let mut raw =
-        redis::Client::open(url.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
+async fn a_snapshot_that_cannot_be_read_back_is_an_error_that_names_it(place: RedisPlace) {
+    let (url, mut raw) = (place.url.clone(), place);
     let id = market(1);
     let key = format!("markets:{{{id}}}");
     let fields = [
@@ -248,13 +243,11 @@ async fn a_snapshot_that_cannot_be_read_back_is_an_error_that_names_it() {
     ];
     for name in fields {
         for command in [vec!["HSET", &key, name, "nonsense"], vec!["HDEL", &key, name]] {
-            let _: i64 = redis::cmd("DEL").arg(&key).query_async(&mut raw).await.unwrap();
+            let _: i64 = raw.command(&["DEL", &key]).await;
             // A process that has written or read the version before would not read it again.
             let (writer, live) = (Live::connect(&url).unwrap(), Live::connect(&url).unwrap());
             writer.write(&snapshot(id, 5), T0, LIFETIME, Now::At(T0)).await.unwrap();
-            let mut spoil = redis::Cmd::new();
-            spoil.arg(&command);
-            let _: i64 = spoil.query_async(&mut raw).await.unwrap();
+            let _: i64 = raw.command(&command).await;
             match live.read(&[id], Now::At(T0)).await {
                 Err(Error::Unreadable { key: named, field, .. }) => {
                     assert_eq!((named.as_str(), field), (key.as_str(), name), "{command:?}");
@@ -269,9 +262,8 @@ async fn a_snapshot_that_cannot_be_read_back_is_an_error_that_names_it() {
     assert_eq!(*held(&live, id, Now::At(T0)).await.unwrap().snapshot, snapshot(id, 6));
 }
 
-#[tokio::test]
-async fn what_is_not_valid_changes_nothing() {
-    let (live, mut raw) = redis_of_test().await;
+async fn what_is_not_valid_changes_nothing(place: RedisPlace) {
+    let (live, mut raw) = (Live::connect(&place.url).unwrap(), place);
     let cases = [
         (0, LIFETIME),
         (-1, LIFETIME),
@@ -281,20 +273,19 @@ async fn what_is_not_valid_changes_nothing() {
     for (version, lifetime) in cases {
         let write = live.write(&snapshot(market(1), version), T0, lifetime, Now::Server).await;
         assert!(matches!(write, Err(Error::Refused(_))), "{version} {lifetime:?}: {write:?}");
-        let keys: i64 = redis::cmd("DBSIZE").query_async(&mut raw).await.unwrap();
+        let keys: i64 = raw.everywhere::<i64>(&["DBSIZE"]).await.into_iter().sum();
         assert_eq!(keys, 0, "{version} {lifetime:?}");
     }
     let key = format!("markets:{{{}}}", market(1));
-    let _: () = redis::cmd("SET").arg(&key).arg("a text").query_async(&mut raw).await.unwrap();
+    let _: () = raw.command(&["SET", &key, "a text"]).await;
     let write = live.write(&snapshot(market(1), 5), T0, LIFETIME, Now::Server).await;
     assert!(matches!(write, Err(Error::Refused(_))), "another kind of value: {write:?}");
-    let keys: i64 = redis::cmd("DBSIZE").query_async(&mut raw).await.unwrap();
+    let keys: i64 = raw.everywhere::<i64>(&["DBSIZE"]).await.into_iter().sum();
     assert_eq!(keys, 1, "the floor was not moved either");
 }
 
-#[tokio::test]
-async fn many_markets_go_at_once() {
-    let (live, mut raw) = redis_of_test().await;
+async fn many_markets_go_at_once(place: RedisPlace) {
+    let (live, mut raw) = (Live::connect(&place.url).unwrap(), place);
     let snapshots: Vec<Snapshot> = (1..=300).map(|n| snapshot(market(n), 1)).collect();
     let word = Word::Confirmed { at: T0, ago_ms: 0, lifetime: LIFETIME };
     let write = |snapshot| SnapshotWrite { snapshot, word, lease: None };
@@ -307,7 +298,7 @@ async fn many_markets_go_at_once() {
     assert!(live.read(&[], Now::Server).await.unwrap().is_empty());
 
     // A server that forgot its scripts (a restart, a failover) is told them again.
-    let _: () = redis::cmd("SCRIPT").arg("FLUSH").query_async(&mut raw).await.unwrap();
+    raw.everywhere::<()>(&["SCRIPT", "FLUSH"]).await;
     let again = live.write_all(&writes, Now::At(T0)).await.unwrap();
     assert!(again.iter().all(|one| *one == Write::Unchanged));
 }

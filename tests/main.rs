@@ -6,6 +6,7 @@ mod auth;
 mod bench;
 mod bets;
 mod cli;
+mod cluster;
 mod doctor;
 mod lanes;
 mod ledger;

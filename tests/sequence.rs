@@ -8,8 +8,7 @@ use overround_live::{
     Heard, KEPT_VERSIONS, Lifetime, Live, Now, Position, Renewal, Renewed, SnapshotWrite, Subscriber, Word,
     Write,
 };
-use overround_testkit::redis_url;
-use redis::aio::MultiplexedConnection;
+use overround_testkit::{RedisPlace, on_every_redis};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use uuid::Uuid;
@@ -18,19 +17,16 @@ const LIFETIME: Lifetime = Lifetime { fresh_ms: 8_000, stale_ms: 2_000 };
 const T0: Timestamp = Timestamp::from_millis(1_765_000_000_000);
 
 struct Redis {
-    url: String,
+    place: RedisPlace,
     live: Live,
-    raw: MultiplexedConnection,
     market: MarketId,
 }
 
 impl Redis {
-    /// A database of the test's own, and a market that no other test knows: channels are the whole server's.
-    async fn new() -> Self {
-        let url = redis_url().await;
-        let raw =
-            redis::Client::open(url.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
-        Self { live: Live::connect(&url).unwrap(), url, raw, market: MarketId::from_uuid(Uuid::now_v7()) }
+    /// With a market that no other test knows: channels are the whole server's.
+    fn new(place: RedisPlace) -> Self {
+        let live = Live::connect(&place.url).unwrap();
+        Self { place, live, market: MarketId::from_uuid(Uuid::now_v7()) }
     }
 
     fn snapshot(&self, version: i64) -> Snapshot {
@@ -64,20 +60,25 @@ impl Redis {
         (history.at, history.versions.iter().map(|snapshot| snapshot.version).collect())
     }
 
-    async fn command<T: redis::FromRedisValue>(&mut self, words: &[&str]) -> T {
-        let mut command = redis::Cmd::new();
-        command.arg(words);
-        command.query_async(&mut self.raw).await.unwrap()
-    }
-
     fn key(&self, suffix: &str) -> String {
         format!("markets:{{{}}}{suffix}", self.market)
     }
 }
 
-#[tokio::test]
-async fn the_next_version_continues_and_any_other_begins_again() {
-    let redis = Redis::new().await;
+on_every_redis!(
+    the_next_version_continues_and_any_other_begins_again,
+    what_is_kept_is_what_a_reader_missed,
+    a_quiet_market_is_known_by_its_snapshot_when_its_stream_ran_out,
+    a_server_that_lost_something_begins_a_new_epoch_and_sells_nothing_old,
+    what_takes_the_stream_s_place_is_taken_for_a_loss,
+    a_market_without_its_clock_is_not_renewed_but_written_again,
+    a_lease_is_one_s_alone_and_fences_what_was_loaded_under_it,
+    what_nobody_confirms_is_shown_and_not_sold,
+    whoever_follows_a_market_hears_each_version_once,
+);
+
+async fn the_next_version_continues_and_any_other_begins_again(place: RedisPlace) {
+    let redis = Redis::new(place);
     redis.write(3).await;
     let first = redis.position().await;
     assert_eq!(first.seq, 3);
@@ -93,9 +94,8 @@ async fn the_next_version_continues_and_any_other_begins_again() {
     assert_eq!(redis.history(None).await, (third, vec![6]), "nothing of another epoch is kept");
 }
 
-#[tokio::test]
-async fn what_is_kept_is_what_a_reader_missed() {
-    let redis = Redis::new().await;
+async fn what_is_kept_is_what_a_reader_missed(place: RedisPlace) {
+    let redis = Redis::new(place);
     let last = i64::try_from(KEPT_VERSIONS).unwrap() + 10;
     for version in 1..=last {
         redis.write(version).await;
@@ -116,30 +116,33 @@ async fn what_is_kept_is_what_a_reader_missed() {
     assert_eq!(redis.history(None).await, (at, kept), "nothing seen");
 }
 
-#[tokio::test]
-async fn a_quiet_market_is_known_by_its_snapshot_when_its_stream_ran_out() {
-    let mut redis = Redis::new().await;
+async fn a_quiet_market_is_known_by_its_snapshot_when_its_stream_ran_out(place: RedisPlace) {
+    let mut redis = Redis::new(place);
     redis.write(1).await;
     redis.write(2).await;
     let at = redis.position().await;
     let stream = redis.key(":stream");
-    let _: i64 = redis.command(&["DEL", &stream]).await;
+    let _: i64 = redis.place.command(&["DEL", &stream]).await;
     assert_eq!(redis.history(None).await, (at.clone(), vec![2]));
     redis.write(3).await;
     assert_eq!(redis.history(Some(&at)).await, (Position { seq: 3, ..at }, vec![3]), "the epoch goes on");
 }
 
-#[tokio::test]
-async fn a_server_that_lost_something_begins_a_new_epoch_and_sells_nothing_old() {
-    let mut redis = Redis::new().await;
+async fn a_server_that_lost_something_begins_a_new_epoch_and_sells_nothing_old(place: RedisPlace) {
+    let mut redis = Redis::new(place);
     for version in 1..=5 {
         redis.write(version).await;
     }
     // Nothing was read so far: what this process wrote is its floor too.
-    let before: String = redis.command(&["HGET", &redis.key(":clock"), "epoch"]).await;
+    let before: String = redis.place.command(&["HGET", &redis.key(":clock"), "epoch"]).await;
     // What a replica holds that was three versions behind when it was promoted.
-    let _: i64 = redis.command(&["DEL", &redis.key(""), &redis.key(":clock"), &redis.key(":stream")]).await;
-    Live::connect(&redis.url).unwrap().write(&redis.snapshot(2), T0, LIFETIME, Now::Server).await.unwrap();
+    let _: i64 =
+        redis.place.command(&["DEL", &redis.key(""), &redis.key(":clock"), &redis.key(":stream")]).await;
+    Live::connect(&redis.place.url)
+        .unwrap()
+        .write(&redis.snapshot(2), T0, LIFETIME, Now::Server)
+        .await
+        .unwrap();
     let read = redis.live.read(&[redis.market], Now::Server).await.unwrap();
     assert!(read.is_empty(), "a version that this process has seen pass is no more for sale: {read:?}");
     redis.write(6).await;
@@ -148,38 +151,35 @@ async fn a_server_that_lost_something_begins_a_new_epoch_and_sells_nothing_old()
     assert!(redis.live.read(&[redis.market], Now::Server).await.unwrap().contains_key(&redis.market));
 }
 
-#[tokio::test]
-async fn what_takes_the_stream_s_place_is_taken_for_a_loss() {
-    let mut redis = Redis::new().await;
+async fn what_takes_the_stream_s_place_is_taken_for_a_loss(place: RedisPlace) {
+    let mut redis = Redis::new(place);
     redis.write(1).await;
     let (before, stream) = (redis.position().await, redis.key(":stream"));
-    let _: i64 = redis.command(&["DEL", &stream]).await;
-    let _: () = redis.command(&["SET", &stream, "a text"]).await;
+    let _: i64 = redis.place.command(&["DEL", &stream]).await;
+    let _: () = redis.place.command(&["SET", &stream, "a text"]).await;
     redis.write(2).await;
     let (after, versions) = redis.history(None).await;
     assert!(after.epoch != before.epoch && versions == [2], "{after:?} {versions:?}");
 }
 
-#[tokio::test]
-async fn a_market_without_its_clock_is_not_renewed_but_written_again() {
-    let mut redis = Redis::new().await;
+async fn a_market_without_its_clock_is_not_renewed_but_written_again(place: RedisPlace) {
+    let mut redis = Redis::new(place);
     redis.write(1).await;
     let clock = redis.key(":clock");
-    let _: i64 = redis.command(&["DEL", &clock]).await;
+    let _: i64 = redis.place.command(&["DEL", &clock]).await;
     let renewal = Renewal { market_id: redis.market, version: 1, lifetime: LIFETIME };
     let renewed = redis.live.renew(&[renewal], T0.plus_millis(9), Now::Server).await.unwrap();
     assert_eq!(renewed, [Renewed::Missing]);
 }
 
-#[tokio::test]
-async fn a_lease_is_one_s_alone_and_fences_what_was_loaded_under_it() {
-    let mut redis = Redis::new().await;
+async fn a_lease_is_one_s_alone_and_fences_what_was_loaded_under_it(place: RedisPlace) {
+    let mut redis = Redis::new(place);
     let (market, minute) = (redis.market, Duration::from_secs(60));
     let lease = redis.live.take_lease(market, minute).await.unwrap().unwrap();
     assert!(redis.live.take_lease(market, minute).await.unwrap().is_none(), "another holds it");
     // What an end of the lease does, without waiting for it: the holder had paused.
     let key = redis.key(":lease");
-    let _: i64 = redis.command(&["DEL", &key]).await;
+    let _: i64 = redis.place.command(&["DEL", &key]).await;
     let next = redis.live.take_lease(market, minute).await.unwrap().unwrap();
     let snapshot = redis.snapshot(1);
     let word = Word::Confirmed { at: T0, ago_ms: 0, lifetime: LIFETIME };
@@ -193,9 +193,8 @@ async fn a_lease_is_one_s_alone_and_fences_what_was_loaded_under_it() {
     assert!(!redis.live.is_leased(market).await.unwrap());
 }
 
-#[tokio::test]
-async fn what_nobody_confirms_is_shown_and_not_sold() {
-    let redis = Redis::new().await;
+async fn what_nobody_confirms_is_shown_and_not_sold(place: RedisPlace) {
+    let redis = Redis::new(place);
     let word = Word::Unconfirmed { lifetime: LIFETIME };
     let write = SnapshotWrite { snapshot: &redis.snapshot(4), word, lease: None };
     assert_eq!(redis.live.write_one(write, Now::Server).await.unwrap(), Write::Applied);
@@ -211,16 +210,14 @@ async fn what_nobody_confirms_is_shown_and_not_sold() {
 async fn heard(subscriber: &mut Subscriber) -> (Position, i64) {
     match tokio::time::timeout(Duration::from_secs(10), subscriber.next()).await.unwrap().unwrap() {
         Heard::Version(position, snapshot) => (position, snapshot.version),
-        Heard::Lost => panic!("the connection is lost"),
+        Heard::Lost(markets) => panic!("lost: {markets:?}"),
     }
 }
 
-#[tokio::test]
-async fn whoever_follows_a_market_hears_each_version_once() {
-    let redis = Redis::new().await;
+async fn whoever_follows_a_market_hears_each_version_once(place: RedisPlace) {
+    let redis = Redis::new(place);
     let mut subscriber = redis.live.subscriber();
-    subscriber.connect().await.unwrap();
-    subscriber.follow(&[redis.market]).await.unwrap();
+    assert!(subscriber.follow(&[redis.market]).await.contains(&redis.market));
     for version in [1, 2, 2, 1, 3] {
         redis.write(version).await;
     }
@@ -230,5 +227,10 @@ async fn whoever_follows_a_market_hears_each_version_once() {
     for version in 1..=4 {
         assert_eq!(heard(&mut subscriber).await, (Position { seq: version, ..at.clone() }, version));
     }
-    subscriber.ping().await.unwrap();
+    subscriber.ping().await;
+    subscriber.leave(&[redis.market]).await;
+    redis.write(5).await;
+    subscriber.follow(&[redis.market]).await;
+    redis.write(6).await;
+    assert_eq!(heard(&mut subscriber).await.1, 6, "what is left is not heard");
 }

@@ -6,7 +6,7 @@ use overround_app::{Clock, Delivery, FrameKind, Freshness, Keyed, Subscribed};
 use overround_domain::ids::MarketId;
 use overround_domain::markets::SourceMarket;
 use overround_domain::time::Timestamp;
-use overround_testkit::{TestDb, TestServer, match_odds, redis_url, test_settings};
+use overround_testkit::{RedisPlace, TestDb, TestServer, match_odds, on_every_redis, test_settings};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -22,7 +22,7 @@ const WAIT: Duration = Duration::from_secs(10);
 struct House {
     first: TestServer,
     second: TestServer,
-    redis: String,
+    redis: RedisPlace,
     clock: Clock,
     market: MarketId,
     _db: TestDb,
@@ -34,8 +34,16 @@ impl House {
     }
 
     async fn with(api: ApiSettings) -> Self {
-        let (db, redis, clock) = (TestDb::create().await, redis_url().await, Clock::manual(T0));
-        let start = || TestServer::start_with(&db, &redis, clock.clone(), test_settings(), api.clone());
+        Self::over(RedisPlace::server().await, api).await
+    }
+
+    async fn on(redis: RedisPlace) -> Self {
+        Self::over(redis, ApiSettings::default()).await
+    }
+
+    async fn over(redis: RedisPlace, api: ApiSettings) -> Self {
+        let (db, clock) = (TestDb::create().await, Clock::manual(T0));
+        let start = || TestServer::start_with(&db, &redis.url, clock.clone(), test_settings(), api.clone());
         let (first, second) = (start().await, start().await);
         let published = first.app().publish("test", clock.now(), &[source(0)]).await.unwrap();
         Self { market: published[0].market_id, first, second, redis, clock, _db: db }
@@ -48,13 +56,9 @@ impl House {
         }
     }
 
-    async fn raw(&self) -> redis::aio::MultiplexedConnection {
-        redis::Client::open(self.redis.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap()
-    }
-
     /// Empties Redis.
     async fn flush(&self) {
-        let _: () = redis::cmd("FLUSHDB").query_async(&mut self.raw().await).await.unwrap();
+        self.redis.clone().everywhere::<()>(&["FLUSHDB"]).await;
     }
 
     fn channel(&self) -> String {
@@ -137,9 +141,18 @@ impl Client {
     }
 }
 
-#[tokio::test]
-async fn a_reader_gets_a_snapshot_and_then_every_version_in_order() {
-    let house = House::new().await;
+on_every_redis!(
+    a_reader_gets_a_snapshot_and_then_every_version_in_order,
+    a_reader_who_was_cut_off_goes_on_as_if_it_had_not_been,
+    past_what_is_kept_a_reader_begins_again_at_the_same_state,
+    after_redis_lost_everything_versions_still_only_rise,
+    a_market_that_redis_does_not_hold_is_shown_and_not_for_sale,
+    a_market_that_cannot_be_read_spoils_no_other,
+    readers_are_told_when_prices_are_too_old_and_when_they_are_not,
+);
+
+async fn a_reader_gets_a_snapshot_and_then_every_version_in_order(redis: RedisPlace) {
+    let house = House::on(redis).await;
     let mut client = Client::connect(&house.second).await;
     client.follow(&house, None).await;
     let (_, snapshot) = client.next().await;
@@ -155,9 +168,8 @@ async fn a_reader_gets_a_snapshot_and_then_every_version_in_order() {
     }
 }
 
-#[tokio::test]
-async fn a_reader_who_was_cut_off_goes_on_as_if_it_had_not_been() {
-    let house = House::new().await;
+async fn a_reader_who_was_cut_off_goes_on_as_if_it_had_not_been(redis: RedisPlace) {
+    let house = House::on(redis).await;
     let (mut steady, mut cut) = (Client::connect(&house.first).await, Client::connect(&house.first).await);
     steady.follow(&house, None).await;
     cut.follow(&house, None).await;
@@ -175,9 +187,8 @@ async fn a_reader_who_was_cut_off_goes_on_as_if_it_had_not_been() {
     assert_eq!(seen, steady.up_to(80).await, "the same places and the same bytes");
 }
 
-#[tokio::test]
-async fn past_what_is_kept_a_reader_begins_again_at_the_same_state() {
-    let house = House::new().await;
+async fn past_what_is_kept_a_reader_begins_again_at_the_same_state(redis: RedisPlace) {
+    let house = House::on(redis).await;
     let (mut steady, mut cut) = (Client::connect(&house.first).await, Client::connect(&house.first).await);
     steady.follow(&house, None).await;
     cut.follow(&house, None).await;
@@ -195,9 +206,8 @@ async fn past_what_is_kept_a_reader_begins_again_at_the_same_state() {
     assert_eq!(back.up_to(151).await, steady.up_to(151).await, "and then on like the others");
 }
 
-#[tokio::test]
-async fn after_redis_lost_everything_versions_still_only_rise() {
-    let house = House::new().await;
+async fn after_redis_lost_everything_versions_still_only_rise(redis: RedisPlace) {
+    let house = House::on(redis).await;
     let mut client = Client::connect(&house.second).await;
     client.follow(&house, None).await;
     house.move_prices(1..5).await;
@@ -215,9 +225,8 @@ async fn after_redis_lost_everything_versions_still_only_rise() {
 }
 
 /// A market that is over, say: its snapshot ran out long ago, and nobody renews it.
-#[tokio::test]
-async fn a_market_that_redis_does_not_hold_is_shown_and_not_for_sale() {
-    let house = House::new().await;
+async fn a_market_that_redis_does_not_hold_is_shown_and_not_for_sale(redis: RedisPlace) {
+    let house = House::on(redis).await;
     house.move_prices(1..4).await;
     house.flush().await;
     let mut client = Client::connect(&house.second).await;
@@ -237,15 +246,13 @@ async fn a_market_that_redis_does_not_hold_is_shown_and_not_for_sale() {
 }
 
 /// One that cannot be read keeps readers from no other.
-#[tokio::test]
-async fn a_market_that_cannot_be_read_spoils_no_other() {
-    let house = House::new().await;
+async fn a_market_that_cannot_be_read_spoils_no_other(redis: RedisPlace) {
+    let house = House::on(redis).await;
     let bad = match_odds("f", "bad", &[(2, 1), (2, 1)]);
     let bad = house.first.app().publish("test", house.clock.now(), &[bad]).await.unwrap().remove(0).market_id;
-    let mut raw = house.raw().await;
-    let stream = format!("markets:{{{bad}}}:stream");
-    let _: i64 = redis::cmd("DEL").arg(&stream).query_async(&mut raw).await.unwrap();
-    let _: () = redis::cmd("SET").arg(&stream).arg("a text").query_async(&mut raw).await.unwrap();
+    let (mut redis, stream) = (house.redis.clone(), format!("markets:{{{bad}}}:stream"));
+    let _: i64 = redis.command(&["DEL", &stream]).await;
+    let _: () = redis.command(&["SET", &stream, "a text"]).await;
     let mut client = Client::connect(&house.second).await;
     client.say(&json!({"subscribe": [{"channel": format!("markets:{bad}")}]})).await;
     assert_eq!(client.next().await.1["type"], "subscribed");
@@ -272,9 +279,8 @@ async fn a_trader_s_act_reaches_the_readers() {
     assert_eq!((&frame["seq"], &frame["data"]["status"]), (&json!(2), &json!("SUSPENDED")));
 }
 
-#[tokio::test]
-async fn readers_are_told_when_prices_are_too_old_and_when_they_are_not() {
-    let house = House::new().await;
+async fn readers_are_told_when_prices_are_too_old_and_when_they_are_not(redis: RedisPlace) {
+    let house = House::on(redis).await;
     let mut client = Client::connect(&house.second).await;
     client.follow(&house, None).await;
     client.next().await;

@@ -1,12 +1,10 @@
 //! The built binary as processes of a test: its servers, and commands that end.
 
 use crate::until;
-use overround_testkit::binary;
+use overround_testkit::{binary, steady_port};
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How a test's calls of the binary reach its servers: variables, for their values hold passwords.
 #[derive(Clone)]
@@ -123,18 +121,4 @@ pub(crate) fn of_server(program: &str, folder: &std::path::Path) -> Vec<i32> {
             && link(*id, "cwd").is_some_and(|cwd| cwd == folder)
     })
     .collect()
-}
-
-/// A free port that stays free while its server is dead: it lies below those that the system gives to
-/// outgoing connections and to whoever asks for any port.
-pub(crate) fn steady_port() -> u16 {
-    static TAKEN: AtomicU32 = AtomicU32::new(0);
-    loop {
-        // Tests are processes, whose ids are apart.
-        let turn = std::process::id().wrapping_mul(31).wrapping_add(TAKEN.fetch_add(1, Ordering::SeqCst));
-        let port = u16::try_from(12_000 + turn % 20_000).unwrap();
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Servers of a test's own, a producer that keeps markets on sale, and the house's processes.
 
 use crate::disk::Disk;
-use crate::process::{Server, Settings, of_server, signal, steady_port};
+use crate::process::{Server, Settings, of_server, signal};
 use crate::until;
 use overround_api::{ApiSettings, Environment, Keys, LocalIssuer, Role as Caller};
 use overround_app::{App, Clock, Published};
@@ -10,7 +10,7 @@ use overround_domain::time::Timestamp;
 use overround_embedded::{Profile, Runtime, Urls};
 use overround_live::Live;
 use overround_store::{ConnectOptions, Pool, Role, Store, connect};
-use overround_testkit::{StateFolder, TestServer, match_odds, test_settings};
+use overround_testkit::{StateFolder, TestServer, match_odds, steady_port, test_settings};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{PgPool, Postgres, Transaction};
 use std::path::PathBuf;
@@ -56,7 +56,12 @@ impl Stage {
 
     /// The same, each of them with one lane.
     pub(crate) async fn of_one_lane(servers: usize) -> Self {
-        Self::set_up(Self::folder().await, None, servers, Clock::system(), &[("LANES", "1")]).await
+        Self::set_up(Self::folder().await, None, None, servers, Clock::system(), &[("LANES", "1")]).await
+    }
+
+    /// The same over a Redis of the test's.
+    pub(crate) async fn over(redis: String, servers: usize) -> Self {
+        Self::set_up(Self::folder().await, None, Some(redis), servers, Clock::system(), &[]).await
     }
 
     /// The same on a small disk of its own; none where this machine lets no one mount it.
@@ -66,12 +71,12 @@ impl Stage {
         let place = folder.state_dir().join(Profile::Durable.name());
         std::fs::create_dir(&place).unwrap();
         let disk = Some(Disk::mount(&place, DISK_MIB).unwrap());
-        Some(Self::set_up(folder, disk, servers, Clock::system(), &[]).await)
+        Some(Self::set_up(folder, disk, None, servers, Clock::system(), &[]).await)
     }
 
     /// The same with a producer whose clock is given.
     pub(crate) async fn with_clock(servers: usize, clock: Clock) -> Self {
-        Self::set_up(Self::folder().await, None, servers, clock, &[]).await
+        Self::set_up(Self::folder().await, None, None, servers, clock, &[]).await
     }
 
     async fn folder() -> StateFolder {
@@ -83,6 +88,7 @@ impl Stage {
     async fn set_up(
         folder: StateFolder,
         disk: Option<Disk>,
+        redis: Option<String>,
         servers: usize,
         clock: Clock,
         more: &[(&'static str, &str)],
@@ -91,7 +97,8 @@ impl Stage {
         let ports = format!(r#"{{"postgres":{},"valkey":{}}}"#, steady_port(), steady_port());
         std::fs::write(place.join("ports.json"), ports).unwrap();
         let runtime = folder.start(Profile::Durable).await;
-        let urls = runtime.urls().clone();
+        let mut urls = runtime.urls().clone();
+        urls.redis = redis.unwrap_or(urls.redis);
         let api = ApiSettings::default();
         let issuer = LocalIssuer::generate(Environment::Development, &api.issuer, &api.audience).unwrap();
         // The binary's processes read the key from where the first of them would have put it.

@@ -33,20 +33,19 @@ impl Live {
     /// # Errors
     /// When Redis is away, and [`Error::Unreadable`] for a version that cannot be read back.
     pub async fn history(&self, market: MarketId, seen: Option<&Position>) -> Result<Option<History>, Error> {
-        let histories = self.histories(&[(market, seen.cloned())]).await?;
+        let histories = self.histories(&[(market, seen.cloned())]).await;
         histories.into_iter().next().unwrap_or(Ok(None))
     }
 
     /// What the clocks and streams of markets hold after the places that were seen of them, or all they hold; in their
     /// order, in one round trip. None where nothing is known, or of the market as it stands only where.
     ///
-    /// # Errors
-    /// When Redis is away or refuses; and for a market of its own, [`Error::Unreadable`] for a version that cannot be
-    /// read back.
+    /// Each market has errors of its own: when its node is away or refuses, and [`Error::Unreadable`] for a version that
+    /// cannot be read back.
     pub async fn histories(
         &self,
         markets: &[(MarketId, Option<Position>)],
-    ) -> Result<Vec<Result<Option<History>, Error>>, Error> {
+    ) -> Vec<Result<Option<History>, Error>> {
         let calls = markets.iter().map(|(market, seen)| {
             let mut call = self.scripts.history.key(key_of(*market));
             call.key(clock_key_of(*market)).key(stream_key_of(*market));
@@ -55,15 +54,15 @@ impl Live {
             call
         });
         let calls: Vec<ScriptInvocation<'_>> = calls.collect();
-        let answers: Vec<Said> = self.connection.call_all(&self.scripts.history, &calls).await?;
+        let answers = self.connection.call_each(&self.scripts.history, &calls).await;
         let read = markets.iter().zip(answers).map(|((market, seen), said)| {
-            let history = history_of(*market, seen.as_ref(), said)?;
+            let history = history_of(*market, seen.as_ref(), said?)?;
             if let Some(last) = history.as_ref().and_then(|history| history.versions.last()) {
                 self.saw(last);
             }
             Ok(history)
         });
-        Ok(read.collect())
+        read.collect()
     }
 }
 

@@ -7,12 +7,15 @@
 //! version is published on the channel that is called like the snapshot.
 
 pub mod bench;
+mod cluster;
 mod connection;
 mod error;
 mod fields;
 mod history;
 mod lease;
 mod live;
+mod node;
+mod slots;
 mod snapshots;
 mod subscriber;
 mod window;

@@ -5,7 +5,7 @@ use crate::{Error, Subscriber};
 use overround_domain::ids::MarketId;
 use overround_domain::markets::Snapshot;
 use quick_cache::sync::{Cache, EntryAction, EntryResult};
-use redis::{Cmd, Script};
+use redis::Script;
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,7 +20,6 @@ pub struct Live {
     /// The highest version of each market that this process read or wrote. A version is one snapshot for ever, so that
     /// only its age needs to be asked for again; and one that is lower comes from a server that lost something.
     pub(crate) highest: Arc<Cache<MarketId, Arc<Snapshot>>>,
-    url: Arc<str>,
 }
 
 pub(crate) struct Scripts {
@@ -38,8 +37,9 @@ impl fmt::Debug for Live {
 }
 
 impl Live {
-    /// Redis at `url` (`redis://login:password@host:port/database`). Nothing is connected yet: a server that
-    /// is away shows at the first command. Called inside a tokio runtime.
+    /// Redis at `url` (`redis://login:password@host:port/database`), or a cluster of which it names nodes to begin with
+    /// (`redis+cluster://login:password@host:port,host:port`). Nothing is connected yet: a server that is away shows at
+    /// the first command.
     ///
     /// # Errors
     /// [`Error::Url`] when the URL is none.
@@ -53,23 +53,20 @@ impl Live {
             give_back: Script::new(include_str!("scripts/give_back_lease.lua")),
         };
         let highest = Arc::new(Cache::new(REMEMBERED_MAX));
-        Ok(Self { connection, scripts: Arc::new(scripts), highest, url: url.into() })
+        Ok(Self { connection, scripts: Arc::new(scripts), highest })
     }
 
-    /// A connection of its own that hears what is published. Nothing is connected yet.
+    /// Connections of its own that hear what is published. Nothing is connected yet.
     pub fn subscriber(&self) -> Subscriber {
-        Subscriber::new(Arc::clone(&self.url))
+        Subscriber::new(self.connection.clone())
     }
 
-    /// Whether the server answers.
+    /// Whether the server answers; of a cluster, whether one of its nodes does.
     ///
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), Error> {
-        let mut ping = Cmd::new();
-        ping.arg("PING");
-        let _: String = self.connection.ask(&ping).await?;
-        Ok(())
+        self.connection.ping().await
     }
 
     /// The highest version of a market that this process read, wrote or was told of.

@@ -69,6 +69,8 @@ pub enum Write {
     Missing,
     /// The lease ran out, or is another's by now; nothing was stored.
     Fenced,
+    /// The node that has the market is away, and others are not: the same again later.
+    Away,
 }
 
 /// A market whose unchanged snapshot is confirmed.
@@ -91,6 +93,8 @@ pub enum Renewed {
     Missing,
     /// Redis knows a higher version.
     Older,
+    /// The node that has the market is away, and others are not: the same again later.
+    Away,
 }
 
 /// A snapshot that Redis holds.
@@ -189,8 +193,9 @@ impl Live {
     pub async fn write_all(&self, writes: &[SnapshotWrite<'_>], now: Now) -> Result<Vec<Write>, Error> {
         let calls = writes.iter().map(|write| self.write_call(&self.scripts.write, write, now));
         let calls: Vec<ScriptInvocation<'_>> = calls.collect::<Result<_, _>>()?;
-        let answers: Vec<(String, String)> = self.connection.call_all(&self.scripts.write, &calls).await?;
-        let note = |(answer, write): (&(String, String), &SnapshotWrite<'_>)| {
+        let answers = self.connection.call_some(&self.scripts.write, &calls).await?;
+        let note = |(answer, write): (&Option<(String, String)>, &SnapshotWrite<'_>)| {
+            let Some(answer) = answer else { return Ok(Write::Away) };
             let written = written(answer, write)?;
             if matches!(written, Write::Applied | Write::Unchanged | Write::Missing) {
                 self.saw(&Arc::new(write.snapshot.clone()));
@@ -245,22 +250,24 @@ impl Live {
             call
         });
         let calls: Vec<ScriptInvocation<'_>> = calls.collect();
-        let answers: Vec<String> = self.connection.call_all(&self.scripts.renew, &calls).await?;
+        let answers: Vec<Option<String>> = self.connection.call_some(&self.scripts.renew, &calls).await?;
         answers
             .iter()
             .zip(renewals)
-            .map(|(answer, renewal)| match answer.as_str() {
-                "RENEWED" => Ok(Renewed::Renewed),
-                "MISSING" => Ok(Renewed::Missing),
-                "OLDER" => Ok(Renewed::Older),
-                other => Err(unknown_verdict(renewal.market_id, other)),
+            .map(|(answer, renewal)| match answer.as_deref() {
+                Some("RENEWED") => Ok(Renewed::Renewed),
+                Some("MISSING") => Ok(Renewed::Missing),
+                Some("OLDER") => Ok(Renewed::Older),
+                Some(other) => Err(unknown_verdict(renewal.market_id, other)),
+                None => Ok(Renewed::Away),
             })
             .collect()
     }
 
     /// The snapshots that Redis holds of these markets, in one round trip, expired ones included. A
     /// market that it does not hold is left out, and so is one that it holds at a version below the highest that
-    /// this process had seen when it asked: the server lost something, and what it has is no more for sale.
+    /// this process had seen when it asked: the server lost something, and what it has is no more for sale. Left out are
+    /// also the markets whose node is away, as long as another one answers.
     ///
     /// # Errors
     /// When Redis is away, and [`Error::Unreadable`] for a snapshot that cannot be read back.
@@ -275,10 +282,10 @@ impl Live {
             call
         });
         let calls: Vec<ScriptInvocation<'_>> = calls.collect();
-        let answers: Vec<ReadAnswer> = self.connection.call_all(&self.scripts.read, &calls).await?;
+        let answers: Vec<Option<ReadAnswer>> = self.connection.call_some(&self.scripts.read, &calls).await?;
         let mut held = BTreeMap::new();
-        for ((market, known), (server_ms, version, values)) in markets.into_iter().zip(known).zip(answers) {
-            let Some(version) = version else { continue };
+        for ((market, known), answer) in markets.into_iter().zip(known).zip(answers) {
+            let Some((server_ms, Some(version), values)) = answer else { continue };
             let version = version_of(market, &version)?;
             let (ages, body) = values.split_at_checked(AGES.len()).unwrap_or((&values, &[]));
             // What became known since the question was sent may well be newer than its answer.

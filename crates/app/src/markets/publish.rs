@@ -161,9 +161,9 @@ impl App {
     }
 
     /// Writes snapshots to Redis, confirmed by their producer. One that is older than what Redis knows is left
-    /// out: another process published since.
+    /// out: another process published since. If a node of a cluster is away, those of the others are written all the same.
     pub(super) async fn show(&self, by: Confirmed<'_>, snapshots: &[&Snapshot]) -> Result<u64, Error> {
-        let mut shown = 0;
+        let (mut shown, mut is_away) = (0, false);
         for chunk in snapshots.chunks(MARKETS_AT_ONCE) {
             let write = |snapshot| SnapshotWrite {
                 snapshot,
@@ -176,14 +176,16 @@ impl App {
             };
             let writes: Vec<SnapshotWrite<'_>> = chunk.iter().copied().map(write).collect();
             let written = self.live().write_all(&writes, self.clock().for_cache()).await?;
-            shown += written
-                .iter()
-                .filter(|one| !matches!(one, Write::Older { .. } | Write::Fenced))
-                .map(|_| 1)
-                .sum::<u64>();
+            for one in written {
+                match one {
+                    Write::Applied | Write::Unchanged | Write::Missing => shown += 1,
+                    Write::Older { .. } | Write::Fenced => {}
+                    Write::Away => is_away = true,
+                }
+            }
         }
         metrics::counter!("overround_snapshots_written_total").increment(shown);
-        Ok(shown)
+        if is_away { Err(overround_live::Error::Unavailable(None).into()) } else { Ok(shown) }
     }
 
     /// Confirms markets that did not change. Answers the indexes of those whose snapshot Redis does

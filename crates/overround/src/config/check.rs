@@ -35,8 +35,8 @@ const RULES: &[Rule] = &[
     ("keeper_database_url", |c| scheme(c.keeper_database_url.as_ref(), &POSTGRES), "expected postgres://..."),
     (
         "redis_url",
-        |c| scheme(c.redis_url.as_ref(), &["redis", "rediss"]),
-        "expected redis://... or rediss://...",
+        |c| scheme(c.redis_url.as_ref(), &["redis", "rediss", "redis+cluster", "rediss+cluster"]),
+        "expected redis://..., rediss://..., redis+cluster://... or rediss+cluster://...",
     ),
     ("jwks_url", |c| scheme(c.jwks_url.as_ref(), &["http", "https"]), "expected https://..."),
     (

@@ -61,7 +61,8 @@ settings! {
     owner_database_url: Option<ServerUrl> = None;
     /// PostgreSQL for the partition keeper (role overround_keeper). Not set: `database_url`.
     keeper_database_url: Option<ServerUrl> = None;
-    /// Redis or Valkey. Not set: the embedded one.
+    /// Redis or Valkey. Not set: the embedded one. Of a cluster, nodes to begin with:
+    /// redis+cluster://user:password@host:port,host:port
     redis_url: Option<ServerUrl> = None;
     /// The largest number of PostgreSQL connections of the application, beside one for each lane.
     database_connections_max: u32 = 16;

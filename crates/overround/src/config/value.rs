@@ -117,7 +117,8 @@ impl<T: Value> Value for Option<T> {
 impl Value for ServerUrl {
     fn read(text: &str) -> Result<Self, String> {
         let scheme = text.split_once("://").map(|(scheme, _)| scheme);
-        let known = ["postgres", "postgresql", "redis", "rediss", "http", "https"];
+        let known =
+            ["postgres", "postgresql", "redis", "rediss", "redis+cluster", "rediss+cluster", "http", "https"];
         match scheme {
             Some(scheme) if known.contains(&scheme) => Ok(Self(text.to_owned())),
             _ => Err("expected an address such as postgres://user:password@host:5432/database".to_owned()),
@@ -193,6 +194,7 @@ mod tests {
             ("postgres://db/house?user=app&password=s3cret", "postgres://db/house?user=app&password=***"),
             ("redis://:s3cret@cache:6379", "redis://:***@cache:6379"),
             ("redis://app:s3@cret@cache:6379", "redis://app:***@cache:6379"),
+            ("redis+cluster://:s3cret@a:1,b:2/0", "redis+cluster://:***@a:1,b:2/0"),
             ("s3cret", "***"),
         ];
         for (url, masked) in cases {
