@@ -9,6 +9,7 @@ mod cli;
 mod doctor;
 mod lanes;
 mod ledger;
+mod limits;
 mod live;
 mod markets;
 mod migrations;

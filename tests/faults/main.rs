@@ -8,6 +8,7 @@
 mod clock;
 mod disk;
 mod ledger;
+mod limits;
 mod load;
 mod postgres;
 mod process;

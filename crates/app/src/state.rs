@@ -1,6 +1,7 @@
 //! The one handle on all use cases.
 
 use crate::lanes::Lanes;
+use crate::limits::Limits;
 use crate::stream::Stream;
 use crate::wallet::Directory;
 use crate::{Clock, Error, Settings, markets};
@@ -28,6 +29,7 @@ struct Inner {
     directory: Directory,
     markets: markets::State,
     stream: Stream,
+    limits: Limits,
     settler: Notify,
 }
 
@@ -50,6 +52,7 @@ impl App {
             directory: Directory::default(),
             markets: markets::State::new(settings.seed),
             stream: Stream::start(&store, &live, &clock),
+            limits: Limits::start(&live),
             settler: Notify::new(),
             store,
             keeper,
@@ -66,6 +69,7 @@ impl App {
     pub async fn shutdown(&self) {
         self.inner.stream.stop().await;
         self.inner.lanes.drain().await;
+        self.inner.limits.stop().await;
     }
 
     /// The clock that all use cases read.
@@ -114,6 +118,10 @@ impl App {
 
     pub(crate) fn stream(&self) -> &Stream {
         &self.inner.stream
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.inner.limits
     }
 
     pub(crate) fn lanes(&self) -> &Lanes {

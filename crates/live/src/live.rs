@@ -29,6 +29,7 @@ pub(crate) struct Scripts {
     pub(crate) read: Script,
     pub(crate) history: Script,
     pub(crate) give_back: Script,
+    pub(crate) charge: Script,
 }
 
 impl fmt::Debug for Live {
@@ -51,6 +52,7 @@ impl Live {
             read: Script::new(include_str!("scripts/read_snapshot.lua")),
             history: Script::new(include_str!("scripts/read_history.lua")),
             give_back: Script::new(include_str!("scripts/give_back_lease.lua")),
+            charge: Script::new(include_str!("scripts/charge_limit.lua")),
         };
         let highest = Arc::new(Cache::new(REMEMBERED_MAX));
         Ok(Self { connection, scripts: Arc::new(scripts), highest, url: url.into() })
