@@ -36,8 +36,11 @@ impl Model {
         let arrival = self.0.entry(subject).or_insert(0);
         let owed = ((*arrival).max(now_us) + spent * interval_us).min(now_us + 4 * burst_us);
         let given = asked == 0 || owed + asked * interval_us <= now_us + burst_us;
-        *arrival = if given { owed + asked * interval_us } else { owed };
-        (given, *arrival - now_us)
+        let owed = if given { owed + asked * interval_us } else { owed };
+        if spent > 0 || (given && asked > 0) {
+            *arrival = owed;
+        }
+        (given, owed - now_us)
     }
 }
 
