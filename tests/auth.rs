@@ -84,6 +84,7 @@ async fn every_route_admits_whom_it_should() {
     GET  /v1/accounts/{account_id}/bets/{bet_id}                    reads   every role
     GET  /v1/events                                                 reads   every role
     GET  /v1/events/{event_id}                                      reads   every role
+    GET  /v1/events/{event_id}/presence                             reads   every role
     GET  /v1/markets                                                reads   every role
     GET  /v1/markets/{market_id}                                    reads   every role
     POST /v1/markets/{market_id}/suspend                            writes  trader admin

@@ -11,6 +11,7 @@ mod ledger;
 mod limits;
 mod load;
 mod postgres;
+mod presence;
 mod process;
 mod readers;
 mod servers;

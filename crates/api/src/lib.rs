@@ -17,8 +17,8 @@ mod routes;
 mod serve;
 mod settings;
 mod state;
+mod stream;
 mod wire;
-mod ws;
 
 pub use auth::{
     Access, Auth, AuthError, Keys, LocalIssuer, ROUTES, Role, RouteRule, UnknownRole, user_id_of,

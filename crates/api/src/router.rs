@@ -4,7 +4,7 @@ use crate::auth::{Auth, Gate, guard};
 use crate::observe::{in_time, observe};
 use crate::problem::{NOT_FOUND, Problem};
 use crate::state::ApiState;
-use crate::ws::Connections;
+use crate::stream::Connections;
 use crate::{ApiSettings, Ending, docs, routes};
 use axum::Router;
 use axum::middleware::from_fn_with_state;

@@ -2,6 +2,7 @@
 
 use crate::lanes::Lanes;
 use crate::limits::Limits;
+use crate::presence::Presence;
 use crate::stream::Stream;
 use crate::wallet::Directory;
 use crate::{Clock, Error, Settings, markets};
@@ -30,6 +31,7 @@ struct Inner {
     markets: markets::State,
     stream: Stream,
     limits: Limits,
+    presence: Presence,
     settler: Notify,
 }
 
@@ -53,6 +55,7 @@ impl App {
             markets: markets::State::new(settings.seed),
             stream: Stream::start(&store, &live, &clock),
             limits: Limits::start(&live),
+            presence: Presence::start(&live, settings.presence_stay),
             settler: Notify::new(),
             store,
             keeper,
@@ -68,6 +71,7 @@ impl App {
     /// Takes no more money commands, finishes those that were taken, and returns.
     pub async fn shutdown(&self) {
         self.inner.stream.stop().await;
+        self.inner.presence.stop().await;
         self.inner.lanes.drain().await;
         self.inner.limits.stop().await;
     }
@@ -118,6 +122,10 @@ impl App {
 
     pub(crate) fn stream(&self) -> &Stream {
         &self.inner.stream
+    }
+
+    pub(crate) fn presence_state(&self) -> &Presence {
+        &self.inner.presence
     }
 
     pub(crate) fn limits(&self) -> &Limits {

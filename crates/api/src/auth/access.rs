@@ -127,6 +127,7 @@ pub const ROUTES: &[RouteRule] = &[
     reads("/v1/accounts/{account_id}/bets/{bet_id}", READS_BETS),
     lists("/v1/events", AnyRole),
     reads("/v1/events/{event_id}", AnyRole),
+    reads("/v1/events/{event_id}/presence", AnyRole),
     lists("/v1/markets", AnyRole),
     RouteRule { conflicts: &[VERSION_NOT_REACHED], ..reads("/v1/markets/{market_id}", AnyRole) },
     writes("/v1/markets/{market_id}/suspend", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),

@@ -4,7 +4,7 @@ use crate::auth::Caller;
 use crate::extract::{ConflateMs, HeartbeatMs, Params};
 use crate::problem::{Problem, UPGRADE_REQUIRED};
 use crate::state::ApiState;
-use crate::ws::{Session, Terms};
+use crate::stream::{Following, Session, Terms};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequest, Request, State};
 use axum::response::Response;
@@ -44,7 +44,9 @@ pub struct StreamParams {
 /// `subscribe`, gets what came after it, or a `reset` with the market as it stands where that is not kept any more, or
 /// the epoch is over. A reader that falls behind gets the newest prices only: `conflated` says how many frames were
 /// passed over; none that changes a status, line or runner is. `stale` says that prices may not be sold any more, and
-/// `fresh` that they may again. What is refused is a frame of type `error`. Close codes: 1001 the server ends, 1009
+/// `fresh` that they may again. `events:{event_id}` tells how many users are present at an event, with frames of type
+/// `presence` that have no epoch and seq: the first at once, then once a second at most if it changed. Who says
+/// `{"channel": "events:evt_...", "present": true}` is one of them for as long as the connection lasts. What is refused is a frame of type `error`. Close codes: 1001 the server ends, 1009
 /// too large a message, 4400 bad message, 4401 token ended, 4408 silent, 4429 too many messages.
 #[utoipa::path(get, path = "/v1/stream", tag = "stream", params(StreamParams),
     responses((status = 101, description = "The connection is a WebSocket from now on.")))]
@@ -68,13 +70,14 @@ pub async fn stream(
         until: Instant::now() + caller.expires_in().min(CONNECTION_MAX),
         stop: state.ending.stop.clone(),
     };
+    let following = Following::new(&state.app, caller.user_id(), terms.conflate, terms.subscriptions_max);
     Ok(upgrade
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
         .read_buffer_size(READ_BYTES)
         .max_write_buffer_size(UNSENT_BYTES_MAX)
         .on_upgrade(move |socket| {
-            let session = Session::new(state.app, socket, terms, open).run();
+            let session = Session::new(socket, following, terms, open).run();
             state.ending.streams.track_future(session)
         }))
 }

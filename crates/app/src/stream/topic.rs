@@ -1,6 +1,6 @@
 //! One market as this process follows it.
 
-use super::reader::Mailbox;
+use super::reader::{Mailbox, News};
 use bytes::Bytes;
 use overround_domain::ids::MarketId;
 use overround_domain::markets::Snapshot;
@@ -220,7 +220,7 @@ impl State {
 
     fn wake(&self, market: MarketId) {
         for mailbox in self.readers.values() {
-            mailbox.put(market);
+            mailbox.put(News::Market(market));
         }
     }
 }

@@ -79,6 +79,8 @@ settings! {
     stream_connections_per_user_max: usize = 20;
     /// How many channels one stream may follow.
     stream_subscriptions_max: usize = 500;
+    /// For how long a user counts as present whose server died, in milliseconds: its word holds for so long.
+    presence_stay_ms: u64 = 30_000;
     /// How many requests a user may send that read: a second, and at once. Here and below, not set is no limit.
     limit_reads_user: Option<Rate> = Rates::default().reads.user;
     /// The same of a machine client: one whose token's `client_id` is its `sub`.
