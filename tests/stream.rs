@@ -2,6 +2,7 @@
 
 mod house;
 mod presence;
+mod sse;
 
 use futures::SinkExt;
 use house::{Client, House, T0, WAIT, source};

@@ -55,7 +55,7 @@ codes! {
     VERSION_NOT_REACHED 409 "The market has not reached min_version.";
     BODY_TOO_LARGE 413 "The body is larger than the server takes.";
     UNSUPPORTED_MEDIA_TYPE 415 "The body's Content-Type is not application/json.";
-    UPGRADE_REQUIRED 426 "The route is a WebSocket, and the request does not ask for one.";
+    UPGRADE_REQUIRED 426 "The route is a WebSocket or Server-Sent Events, and the request asks for neither.";
     TOO_MANY_CONNECTIONS 429 "The user has as many streams open as they may.";
     RATE_LIMITED 429 "The caller, or the address, sends more than it may; violated_policies says by which limit.";
     INTERNAL 500 "A defect; the operator finds it by the trace_id.";

@@ -3,7 +3,8 @@
 use super::Role;
 use crate::limits::Class;
 use crate::problem::{
-    ACCOUNT_EXISTS, Code, ILLEGAL_TRANSITION, TOO_MANY_CONNECTIONS, UPGRADE_REQUIRED, VERSION_NOT_REACHED,
+    ACCOUNT_EXISTS, Code, ILLEGAL_TRANSITION, NOT_FOUND, TOO_MANY_CONNECTIONS, UPGRADE_REQUIRED,
+    VERSION_NOT_REACHED,
 };
 use overround_domain::betting::RefusalCode;
 
@@ -159,7 +160,7 @@ pub const ROUTES: &[RouteRule] = &[
     writes("/v1/trading/resume", RUNS_MARKETS, &[], ACTING),
     RouteRule {
         class: Some(Class::Streams),
-        conflicts: &[UPGRADE_REQUIRED, TOO_MANY_CONNECTIONS],
+        conflicts: &[UPGRADE_REQUIRED, TOO_MANY_CONNECTIONS, NOT_FOUND],
         ..reads("/v1/stream", AnyRole)
     },
     reads("/v1/reports/trial-balance", READS_REPORTS),

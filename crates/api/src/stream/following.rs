@@ -28,6 +28,14 @@ pub struct Known {
     events: BTreeSet<EventId>,
 }
 
+/// Something to send: its bytes, and where its reader is in a market's channel after it.
+pub struct Told {
+    /// The frame.
+    pub text: Bytes,
+    /// The market and the place, of what is part of its order.
+    pub at: Option<(MarketId, Position)>,
+}
+
 /// What one connection follows.
 pub struct Following {
     app: App,
@@ -142,18 +150,19 @@ impl Following {
     }
 
     /// What is new of one channel; none when nothing is new of any. What waits to be sent is never more than that.
-    pub fn take(&mut self) -> Option<Vec<Bytes>> {
+    pub fn take(&mut self) -> Option<Vec<Told>> {
         let news = self.reader.take(self.conflates)?;
         Some(news.into_iter().filter_map(|delivery| self.told(delivery)).collect())
     }
 
-    fn told(&self, delivery: Delivery) -> Option<Bytes> {
+    fn told(&self, delivery: Delivery) -> Option<Told> {
         let now = self.now();
-        let notice = |text: String| Some(text.into());
+        let notice = |text: String| Some(Told { text: text.into(), at: None });
         match delivery {
             Delivery::Frame(kind, frame) => {
                 metrics::counter!("overround_stream_frames_total").increment(1);
-                Some(frame.encoded(kind, || frame_text(kind, &frame)))
+                let text = frame.encoded(kind, || frame_text(kind, &frame));
+                Some(Told { text, at: Some((frame.snapshot.market_id, frame.position.clone())) })
             }
             Delivery::Conflated { market_id, at, frames } => {
                 let passed_over = u64::try_from(frames).unwrap_or(u64::MAX);

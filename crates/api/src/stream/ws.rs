@@ -1,12 +1,11 @@
-//! One connection: what it asks for, what it is sent, and why it ends.
+//! The stream over WebSocket: what a connection asks for, what it is sent, and why it ends.
 
-use super::{Connection, Following};
+use super::{Connection, Following, Terms};
 use crate::wire::stream::Ask;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures::SinkExt;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
 
 /// How long a reader may take to take what is sent.
 const SEND_WAIT: Duration = Duration::from_secs(10);
@@ -16,20 +15,6 @@ const FAREWELL_WAIT: Duration = Duration::from_secs(1);
 const SILENT_BEATS_MAX: u32 = 3;
 /// How many messages a reader may send in a second.
 const MESSAGES_A_SECOND_MAX: u32 = 50;
-
-/// What was agreed on when the connection was made.
-pub struct Terms {
-    /// How often at most prices are sent; zero is whenever they change.
-    pub conflate: Duration,
-    /// How often the connection is looked at.
-    pub heartbeat: Duration,
-    /// How many channels may be followed.
-    pub subscriptions_max: usize,
-    /// When the token ends.
-    pub until: Instant,
-    /// The server is asked to end.
-    pub stop: CancellationToken,
-}
 
 /// Why a connection is closed by the server: RFC 6455's own code where it has one, else one of the range that it leaves to
 /// applications, named after HTTP's; and what to do about it.
@@ -186,9 +171,9 @@ impl Session {
     /// Tells what is new, channel by channel.
     async fn tell_all(&mut self) -> Result<(), End> {
         while let Some(news) = self.following.take() {
-            for frame in news {
+            for told in news {
                 // The bytes of a text: they cannot but be one.
-                let text = Utf8Bytes::try_from(frame).unwrap_or_default();
+                let text = Utf8Bytes::try_from(told.text).unwrap_or_default();
                 self.feed(Message::Text(text)).await?;
             }
         }

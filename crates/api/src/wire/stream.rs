@@ -39,6 +39,17 @@ pub struct Subscribe {
     pub present: bool,
 }
 
+impl Subscribe {
+    /// The wish to follow a channel from a place, or from how it stands.
+    pub fn from_place((channel, seen): &(Channel, Option<Position>)) -> Self {
+        let (epoch, seq) = match seen {
+            Some(Position { epoch, seq }) => (Some(epoch.to_string()), Some(*seq)),
+            None => (None, None),
+        };
+        Self { channel: channel.to_string(), epoch, seq, present: false }
+    }
+}
+
 /// A channel's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Channel {
