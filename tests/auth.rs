@@ -1,6 +1,6 @@
 //! Who may call what, over HTTP.
 
-use overround_api::{Access, ROUTES, Role};
+use overround_api::{Access, Class, ROUTES, Role};
 use overround_app::Clock;
 use overround_domain::time::Timestamp;
 use overround_testkit::{Caller, Reply, TestDb, TestServer, match_odds};
@@ -31,8 +31,8 @@ async fn call(caller: &Caller, method: &str, path: &str) -> Reply {
     Caller::send(caller.request(method.parse::<Method>().unwrap(), &sample(path))).await
 }
 
-/// Every route by every role, as the server answers: who is missing in the table would be seen here,
-/// and so would a route that is not in it (it answers nobody).
+/// Every route by every role, as the server answers, and what its requests count as: who is missing in the
+/// table would be seen here, and so would a route that is not in it (it answers nobody).
 #[tokio::test]
 async fn every_route_admits_whom_it_should() {
     let db = TestDb::create().await;
@@ -58,60 +58,62 @@ async fn every_route_admits_whom_it_should() {
             roles if roles.len() == Role::ALL.len() => "every role".to_owned(),
             roles => roles.join(" "),
         };
-        table.push_str(&format!("{:4} {:58} {admitted}\n", rule.method, rule.path));
+        let class = rule.class.map_or("-", Class::as_str);
+        table.push_str(&format!("{:4} {:58} {class:7} {admitted}\n", rule.method, rule.path));
         assert_eq!(stranger.status == 401, rule.access != Access::Public, "{} {}", rule.method, rule.path);
     }
     insta::assert_snapshot!(table, @r"
-    POST /v1/accounts                                               player
-    GET  /v1/accounts                                               player
-    GET  /v1/accounts/{account_id}                                  player support finance compliance auditor admin
-    GET  /v1/accounts/{account_id}/entries                          player support finance compliance auditor admin
-    GET  /v1/accounts/{account_id}/balance                          player support finance compliance auditor admin
-    GET  /v1/accounts/{account_id}/statement                        player support finance compliance auditor admin
-    GET  /v1/accounts/{account_id}/statement.csv                    player support finance compliance auditor admin
-    POST /v1/accounts/{account_id}/credits                          finance admin
-    POST /v1/accounts/{account_id}/debits                           finance admin
-    POST /v1/accounts/{account_id}/adjustments                      finance admin
-    POST /v1/accounts/{account_id}/transfers                        finance admin
-    POST /v1/accounts/{account_id}/wallets                          finance admin
-    GET  /v1/accounts/{account_id}/wallets                          player support finance compliance auditor admin
-    POST /v1/accounts/{account_id}/postings/{posting_id}/reversals  finance admin
-    POST /v1/accounts/{account_id}/freeze                           support compliance admin
-    POST /v1/accounts/{account_id}/unfreeze                         support compliance admin
-    POST /v1/accounts/{account_id}/bets                             player
-    GET  /v1/accounts/{account_id}/bets                             every role
-    GET  /v1/accounts/{account_id}/bets/{bet_id}                    every role
-    GET  /v1/events                                                 every role
-    GET  /v1/events/{event_id}                                      every role
-    GET  /v1/markets                                                every role
-    GET  /v1/markets/{market_id}                                    every role
-    POST /v1/markets/{market_id}/suspend                            trader admin
-    POST /v1/markets/{market_id}/resume                             trader admin
-    POST /v1/markets/{market_id}/close                              trader admin
-    POST /v1/markets/{market_id}/settle                             trader admin
-    GET  /v1/holds                                                  trader auditor admin
-    POST /v1/markets/{market_id}/outcomes/{outcome_id}/suspend      trader admin
-    POST /v1/markets/{market_id}/outcomes/{outcome_id}/resume       trader admin
-    POST /v1/markets/{market_id}/margin                             trader admin
-    POST /v1/markets/{market_id}/margin/release                     trader admin
-    POST /v1/markets/{market_id}/prices                             trader admin
-    POST /v1/markets/{market_id}/prices/release                     trader admin
-    POST /v1/events/{event_id}/suspend                              trader admin
-    POST /v1/events/{event_id}/resume                               trader admin
-    POST /v1/sports/{sport}/suspend                                 trader admin
-    POST /v1/sports/{sport}/resume                                  trader admin
-    POST /v1/trading/suspend                                        trader admin
-    POST /v1/trading/resume                                         trader admin
-    GET  /v1/stream                                                 every role
-    GET  /v1/reports/trial-balance                                  finance auditor admin
-    GET  /v1/reports/segregation                                    finance auditor admin
-    GET  /health/live                                               everybody
-    GET  /health/ready                                              everybody
-    GET  /metrics                                                   everybody
-    GET  /openapi.json                                              everybody
-    GET  /docs                                                      everybody
-    GET  /docs/                                                     everybody
-    GET  /docs/{*rest}                                              everybody
+    POST /v1/accounts                                               writes  player
+    GET  /v1/accounts                                               reads   player
+    GET  /v1/accounts/{account_id}                                  reads   player support finance compliance auditor admin
+    GET  /v1/accounts/{account_id}/entries                          reads   player support finance compliance auditor admin
+    GET  /v1/accounts/{account_id}/balance                          reads   player support finance compliance auditor admin
+    GET  /v1/accounts/{account_id}/statement                        reads   player support finance compliance auditor admin
+    GET  /v1/accounts/{account_id}/statement.csv                    reads   player support finance compliance auditor admin
+    POST /v1/accounts/{account_id}/credits                          writes  finance admin
+    POST /v1/accounts/{account_id}/debits                           writes  finance admin
+    POST /v1/accounts/{account_id}/adjustments                      writes  finance admin
+    POST /v1/accounts/{account_id}/transfers                        writes  finance admin
+    POST /v1/accounts/{account_id}/wallets                          writes  finance admin
+    GET  /v1/accounts/{account_id}/wallets                          reads   player support finance compliance auditor admin
+    POST /v1/accounts/{account_id}/postings/{posting_id}/reversals  writes  finance admin
+    POST /v1/accounts/{account_id}/freeze                           writes  support compliance admin
+    POST /v1/accounts/{account_id}/unfreeze                         writes  support compliance admin
+    POST /v1/accounts/{account_id}/bets                             bets    player
+    GET  /v1/accounts/{account_id}/bets                             reads   every role
+    GET  /v1/accounts/{account_id}/bets/{bet_id}                    reads   every role
+    GET  /v1/events                                                 reads   every role
+    GET  /v1/events/{event_id}                                      reads   every role
+    GET  /v1/events/{event_id}/presence                             reads   every role
+    GET  /v1/markets                                                reads   every role
+    GET  /v1/markets/{market_id}                                    reads   every role
+    POST /v1/markets/{market_id}/suspend                            writes  trader admin
+    POST /v1/markets/{market_id}/resume                             writes  trader admin
+    POST /v1/markets/{market_id}/close                              writes  trader admin
+    POST /v1/markets/{market_id}/settle                             writes  trader admin
+    GET  /v1/holds                                                  reads   trader auditor admin
+    POST /v1/markets/{market_id}/outcomes/{outcome_id}/suspend      writes  trader admin
+    POST /v1/markets/{market_id}/outcomes/{outcome_id}/resume       writes  trader admin
+    POST /v1/markets/{market_id}/margin                             writes  trader admin
+    POST /v1/markets/{market_id}/margin/release                     writes  trader admin
+    POST /v1/markets/{market_id}/prices                             writes  trader admin
+    POST /v1/markets/{market_id}/prices/release                     writes  trader admin
+    POST /v1/events/{event_id}/suspend                              writes  trader admin
+    POST /v1/events/{event_id}/resume                               writes  trader admin
+    POST /v1/sports/{sport}/suspend                                 writes  trader admin
+    POST /v1/sports/{sport}/resume                                  writes  trader admin
+    POST /v1/trading/suspend                                        writes  trader admin
+    POST /v1/trading/resume                                         writes  trader admin
+    GET  /v1/stream                                                 streams every role
+    GET  /v1/reports/trial-balance                                  reads   finance auditor admin
+    GET  /v1/reports/segregation                                    reads   finance auditor admin
+    GET  /health/live                                               -       everybody
+    GET  /health/ready                                              -       everybody
+    GET  /metrics                                                   -       everybody
+    GET  /openapi.json                                              reads   everybody
+    GET  /docs                                                      reads   everybody
+    GET  /docs/                                                     reads   everybody
+    GET  /docs/{*rest}                                              reads   everybody
     ");
 }
 

@@ -1,145 +1,18 @@
 //! The stream over HTTP: a stock WebSocket client follows markets, is cut off, and goes on.
 
-use futures::{SinkExt, StreamExt};
+mod house;
+mod presence;
+mod sse;
+
+use futures::SinkExt;
+use house::{Client, House, T0, WAIT, source};
 use overround_api::{ApiSettings, Role};
-use overround_app::{Clock, Delivery, FrameKind, Freshness, Keyed, Subscribed};
+use overround_app::{Delivery, FrameKind, Freshness, Keyed, Subscribed};
 use overround_domain::ids::MarketId;
-use overround_domain::markets::SourceMarket;
-use overround_domain::time::Timestamp;
-use overround_testkit::{RedisPlace, TestDb, TestServer, match_odds, on_every_redis, test_settings};
+use overround_testkit::{RedisPlace, match_odds, on_every_redis};
 use serde_json::{Value, json};
-use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
-
-const T0: Timestamp = Timestamp::from_millis(1_765_000_000_000);
-const WAIT: Duration = Duration::from_secs(10);
-
-/// Two processes of a house over one database and one Redis, and a market that is published through the first.
-struct House {
-    first: TestServer,
-    second: TestServer,
-    redis: RedisPlace,
-    clock: Clock,
-    market: MarketId,
-    _db: TestDb,
-}
-
-impl House {
-    async fn new() -> Self {
-        Self::with(ApiSettings::default()).await
-    }
-
-    async fn with(api: ApiSettings) -> Self {
-        Self::over(RedisPlace::server().await, api).await
-    }
-
-    async fn on(redis: RedisPlace) -> Self {
-        Self::over(redis, ApiSettings::default()).await
-    }
-
-    async fn over(redis: RedisPlace, api: ApiSettings) -> Self {
-        let (db, clock) = (TestDb::create().await, Clock::manual(T0));
-        let start = || TestServer::start_with(&db, &redis.url, clock.clone(), test_settings(), api.clone());
-        let (first, second) = (start().await, start().await);
-        let published = first.app().publish("test", clock.now(), &[source(0)]).await.unwrap();
-        Self { market: published[0].market_id, first, second, redis, clock, _db: db }
-    }
-
-    /// Publishes so many new prices.
-    async fn move_prices(&self, versions: std::ops::Range<u32>) {
-        for version in versions {
-            self.first.app().publish("test", self.clock.now(), &[source(version)]).await.unwrap();
-        }
-    }
-
-    /// Empties Redis.
-    async fn flush(&self) {
-        self.redis.clone().everywhere::<()>(&["FLUSHDB"]).await;
-    }
-
-    fn channel(&self) -> String {
-        format!("markets:{}", self.market)
-    }
-}
-
-/// The market with other prices than for the number before.
-fn source(number: u32) -> SourceMarket {
-    match_odds("e", "m", &[(if number.is_multiple_of(2) { 2 } else { 3 }, 1), (2, 1)])
-}
-
-/// A stock client.
-struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
-
-impl Client {
-    async fn try_connect(server: &TestServer, user: &str, query: &str) -> Result<Self, Error> {
-        let url = format!("{}/v1/stream{query}", server.base_url().replace("http://", "ws://"));
-        let mut request = url.into_client_request().unwrap();
-        let token = format!("Bearer {}", server.token(user, &[Role::Player]));
-        request.headers_mut().insert("Authorization", token.parse().unwrap());
-        connect_async(request).await.map(|(socket, _)| Self(socket))
-    }
-
-    async fn connect(server: &TestServer) -> Self {
-        Self::try_connect(server, "ann", "").await.unwrap()
-    }
-
-    async fn say(&mut self, message: &Value) {
-        self.0.send(Message::text(message.to_string())).await.unwrap();
-    }
-
-    /// Follows the house's market, from a place or from how it stands.
-    async fn follow(&mut self, house: &House, from: Option<&Value>) {
-        let mut wish = json!({ "channel": house.channel() });
-        if let Some(frame) = from {
-            wish["epoch"] = frame["epoch"].clone();
-            wish["seq"] = frame["seq"].clone();
-        }
-        self.say(&json!({ "subscribe": [wish] })).await;
-        assert_eq!(self.next().await.1["type"], "subscribed");
-    }
-
-    /// The next message: a text, or a close.
-    async fn message(&mut self) -> Message {
-        loop {
-            match timeout(WAIT, self.0.next()).await.expect("a message in time").unwrap().unwrap() {
-                Message::Ping(_) | Message::Pong(_) => {}
-                message => return message,
-            }
-        }
-    }
-
-    /// The next frame, as text and as JSON.
-    async fn next(&mut self) -> (String, Value) {
-        let message = self.message().await;
-        let text = message.to_text().unwrap().to_owned();
-        let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("a frame, not {message:?}"));
-        (text, json)
-    }
-
-    /// The versions that follow, up to one: each one's text.
-    async fn up_to(&mut self, seq: i64) -> Vec<String> {
-        let mut texts = Vec::new();
-        loop {
-            let (text, frame) = self.next().await;
-            texts.push(text);
-            if frame["seq"] == seq {
-                return texts;
-            }
-        }
-    }
-
-    /// The code and reason that the server closes with.
-    async fn closed(&mut self) -> (u16, String) {
-        match self.message().await {
-            Message::Close(Some(frame)) => (frame.code.into(), frame.reason.to_string()),
-            other => panic!("a close, not {other:?}"),
-        }
-    }
-}
 
 on_every_redis!(
     a_reader_gets_a_snapshot_and_then_every_version_in_order,

@@ -3,7 +3,7 @@
 use crate::disk::Disk;
 use crate::process::{Server, Settings, of_server, signal};
 use crate::until;
-use overround_api::{ApiSettings, Environment, Keys, LocalIssuer, Role as Caller};
+use overround_api::{ApiSettings, Environment, Keys, LocalIssuer, Rates, Role as Caller};
 use overround_app::{App, Clock, Published};
 use overround_domain::markets::SourceMarket;
 use overround_domain::time::Timestamp;
@@ -56,12 +56,17 @@ impl Stage {
 
     /// The same, each of them with one lane.
     pub(crate) async fn of_one_lane(servers: usize) -> Self {
-        Self::set_up(Self::folder().await, None, None, servers, Clock::system(), &[("LANES", "1")]).await
+        Self::with_settings(servers, &[("LANES", "1")]).await
     }
 
     /// The same over a Redis of the test's.
     pub(crate) async fn over(redis: String, servers: usize) -> Self {
         Self::set_up(Self::folder().await, None, Some(redis), servers, Clock::system(), &[]).await
+    }
+
+    /// The same with more settings.
+    pub(crate) async fn with_settings(servers: usize, more: &[(&'static str, &str)]) -> Self {
+        Self::set_up(Self::folder().await, None, None, servers, Clock::system(), more).await
     }
 
     /// The same on a small disk of its own; none where this machine lets no one mount it.
@@ -111,6 +116,11 @@ impl Stage {
             ("STATE_DIR", folder.state_dir().to_str().unwrap().to_owned()),
             // Short, so that a load soon has requests that nobody answered.
             ("REQUEST_TIMEOUT_MS", "1000".to_owned()),
+            // A few players are the load of many, from one address.
+            ("LIMIT_BETS_USER", String::new()),
+            ("LIMIT_BETS_ADDRESS", String::new()),
+            ("LIMIT_READS_USER", String::new()),
+            ("LIMIT_STREAMS_USER", String::new()),
         ]);
         settings.0.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let migrated = settings.run(&["migrate"]);
@@ -170,7 +180,8 @@ impl Stage {
     /// Serves the API in this process too, behind the producer's use cases.
     pub(crate) async fn serve_here(&mut self) {
         let (app, issuer) = (self.producer.clone(), self.issuer.clone());
-        let here = TestServer::serve(app, ApiSettings::default(), issuer.clone(), Keys::Local(issuer)).await;
+        let api = ApiSettings { rates: Rates::NONE, ..ApiSettings::default() };
+        let here = TestServer::serve(app, api, issuer.clone(), Keys::Local(issuer)).await;
         self.here = Some(here);
     }
 

@@ -8,6 +8,7 @@ mod cursor;
 mod digest;
 mod docs;
 mod extract;
+mod limits;
 mod metrics;
 mod observe;
 mod problem;
@@ -16,13 +17,14 @@ mod routes;
 mod serve;
 mod settings;
 mod state;
+mod stream;
 mod wire;
-mod ws;
 
 pub use auth::{
     Access, Auth, AuthError, Keys, LocalIssuer, ROUTES, Role, RouteRule, UnknownRole, user_id_of,
 };
 pub use docs::openapi;
+pub use limits::{Class, ClassRates, Forwarding, NoProxies, Rates, TrustedProxies, UnknownForwarding};
 pub use metrics::{MetricsError, install_metrics};
 pub use metrics_exporter_prometheus::PrometheusHandle;
 pub use router::router;

@@ -1,5 +1,6 @@
 //! What happens around every request: its trace id, its deadline, its problem's body, its metrics.
 
+use crate::limits::RateLimitFields;
 use crate::state::ApiState;
 use crate::{ApiSettings, metrics, problem};
 use axum::extract::{MatchedPath, Request, State};
@@ -77,10 +78,14 @@ pub async fn observe(State(state): State<ApiState>, mut request: Request, next: 
     let span = tracing::info_span!("request", trace_id = %trace_id.0, method, route);
     request.extensions_mut().insert(trace_id.clone());
     request.extensions_mut().insert(Deadline::from_now(&state.settings));
-    let answer = next.run(request).instrument(span.clone()).await;
+    let mut answer = next.run(request).instrument(span.clone()).await;
+    let limits = answer.extensions_mut().remove::<RateLimitFields>();
     let mut answer = problem::render(answer, &trace_id.0, &instance);
     if let Ok(value) = HeaderValue::from_str(&trace_id.0) {
         answer.headers_mut().insert(TRACE_ID, value);
+    }
+    if let Some(limits) = limits {
+        limits.add_to(answer.headers_mut());
     }
     // Answers are about one caller and one moment: no cache keeps them unless the route says so.
     answer.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

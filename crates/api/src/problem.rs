@@ -55,8 +55,9 @@ codes! {
     VERSION_NOT_REACHED 409 "The market has not reached min_version.";
     BODY_TOO_LARGE 413 "The body is larger than the server takes.";
     UNSUPPORTED_MEDIA_TYPE 415 "The body's Content-Type is not application/json.";
-    UPGRADE_REQUIRED 426 "The route is a WebSocket, and the request does not ask for one.";
+    UPGRADE_REQUIRED 426 "The route is a WebSocket or Server-Sent Events, and the request asks for neither.";
     TOO_MANY_CONNECTIONS 429 "The user has as many streams open as they may.";
+    RATE_LIMITED 429 "The caller, or the address, sends more than it may; violated_policies says by which limit.";
     INTERNAL 500 "A defect; the operator finds it by the trace_id.";
     UNAVAILABLE 503 "A datastore is away, a lane is full or the time ran out; send the same request again.";
 }
@@ -70,6 +71,7 @@ pub struct Problem {
     errors: Vec<FieldError>,
     refusal: Option<Box<Refusal>>,
     unavailable: Vec<&'static str>,
+    violated_policies: Vec<String>,
     trace_id: Option<String>,
     replayed: bool,
     header: Option<(HeaderName, HeaderValue)>,
@@ -85,6 +87,7 @@ impl Problem {
             errors: Vec::new(),
             refusal: None,
             unavailable: Vec::new(),
+            violated_policies: Vec::new(),
             trace_id: None,
             replayed: false,
             header: None,
@@ -119,6 +122,16 @@ impl Problem {
             unavailable: parts,
             header: header(RETRY_AFTER, &retry_after_s.to_string()),
             ..Self::new(UNAVAILABLE, detail)
+        }
+    }
+
+    /// A limit, called so, takes no more requests for `retry_after_s` seconds.
+    pub fn rate_limited(policy: String, retry_after_s: i64) -> Self {
+        let detail = format!("too many requests; send this one again after {retry_after_s} s");
+        Self {
+            violated_policies: vec![policy],
+            header: header(RETRY_AFTER, &retry_after_s.to_string()),
+            ..Self::new(RATE_LIMITED, detail)
         }
     }
 

@@ -1,10 +1,10 @@
 //! The composition of routes and layers.
 
-use crate::auth::{Auth, guard};
+use crate::auth::{Auth, Gate, guard};
 use crate::observe::{in_time, observe};
 use crate::problem::{NOT_FOUND, Problem};
 use crate::state::ApiState;
-use crate::ws::Connections;
+use crate::stream::Connections;
 use crate::{ApiSettings, Ending, docs, routes};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -25,12 +25,13 @@ pub fn router(
 ) -> Router {
     let connections = Connections::default();
     let state = ApiState { app, settings: Arc::new(settings), metrics, connections, ending };
+    let gate = Gate { auth, app: state.app.clone(), settings: Arc::clone(&state.settings) };
     let (routes, _) = routes::all().split_for_parts();
     routes
         .merge(docs::routes())
         .fallback(|| async { Problem::new(NOT_FOUND, "there is nothing at this path") })
-        // From the inside out: who may, in how long, what if it panics, and what is said of it.
-        .layer(from_fn_with_state(auth, guard))
+        // From the inside out: who may and how often, in how long, what if it panics, and what is said of it.
+        .layer(from_fn_with_state(gate, guard))
         .layer(from_fn_with_state(state.clone(), in_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), observe))

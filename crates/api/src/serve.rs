@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::serve::ListenerExt;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,7 @@ pub async fn serve(listener: TcpListener, router: Router, ending: Ending) -> std
             tracing::debug!(%error, "a connection keeps Nagle's delay");
         }
     });
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let too_long = async {
         stop.cancelled().await;

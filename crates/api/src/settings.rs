@@ -1,5 +1,7 @@
 //! What an operator may set of the API.
 
+use crate::limits::{ClassRates, Forwarding, Proxies, Rates, TrustedProxies};
+use overround_domain::rate::Rate;
 use std::str::FromStr;
 
 /// Where this process runs. Some conveniences exist in development only.
@@ -43,6 +45,33 @@ pub struct ApiSettings {
     pub stream_connections_per_user_max: usize,
     /// How many channels a stream may follow.
     pub stream_subscriptions_max: usize,
+    /// How many requests are taken.
+    pub rates: Rates,
+    /// The proxies that are believed about where a request comes from; none: every request comes from its peer.
+    pub trusted_proxies: Option<TrustedProxies>,
+    /// The header in which they say it.
+    pub forwarding: Forwarding,
+}
+
+impl ApiSettings {
+    /// Who is believed about where a request comes from.
+    pub const fn forwarding(&self) -> Proxies<'_> {
+        Proxies { trusted: self.trusted_proxies.as_ref(), header: self.forwarding }
+    }
+}
+
+/// What people and programs need on a busy day, several times over. An address may be that of many people.
+impl Default for Rates {
+    fn default() -> Self {
+        let rate = |per_s, burst| Rate::new(per_s, burst).ok();
+        let class = |user, client, address| ClassRates { user, client, address };
+        Self {
+            reads: class(rate(50, 500), rate(500, 2_000), rate(2_000, 10_000)),
+            bets: class(rate(20, 200), rate(500, 2_000), rate(2_000, 10_000)),
+            writes: class(rate(20, 200), rate(500, 2_000), rate(1_000, 5_000)),
+            streams: class(rate(2, 40), rate(20, 200), rate(100, 2_000)),
+        }
+    }
 }
 
 impl Default for ApiSettings {
@@ -54,6 +83,9 @@ impl Default for ApiSettings {
             request_timeout_ms: 5000,
             stream_connections_per_user_max: 20,
             stream_subscriptions_max: 500,
+            rates: Rates::default(),
+            trusted_proxies: None,
+            forwarding: Forwarding::XForwardedFor,
         }
     }
 }

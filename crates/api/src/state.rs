@@ -1,6 +1,6 @@
 //! What every handler has at hand.
 
-use crate::ws::Connections;
+use crate::stream::Connections;
 use crate::{ApiSettings, Ending};
 use metrics_exporter_prometheus::PrometheusHandle;
 use overround_app::App;

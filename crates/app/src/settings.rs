@@ -3,6 +3,7 @@
 use overround_domain::betting::Rules;
 use overround_domain::markets::{JumpLimit, Margin, PriceProvider};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What an operator may set of the use cases.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct Settings {
     pub batch_max: usize,
     /// The largest number of commands that wait for the lanes; more are answered with "try again".
     pub queue_depth: usize,
+    /// For how long a process's word holds that somebody is present: when it died, they are gone after that.
+    pub presence_stay: Duration,
     /// The seed of what is random about snapshots' lifetimes; none takes the system's random source.
     pub seed: Option<u64>,
 }
@@ -35,6 +38,7 @@ impl Default for Settings {
             lanes: 3,
             batch_max: 128,
             queue_depth: 4096,
+            presence_stay: Duration::from_secs(30),
             seed: None,
         }
     }

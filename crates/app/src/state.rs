@@ -1,7 +1,9 @@
 //! The one handle on all use cases.
 
 use crate::lanes::Lanes;
+use crate::limits::Limits;
 use crate::markets::refresh::{self, Refresh};
+use crate::presence::Presence;
 use crate::stream::Stream;
 use crate::wallet::Directory;
 use crate::{Clock, Error, Settings, markets};
@@ -30,6 +32,8 @@ struct Inner {
     markets: markets::State,
     refresh: Arc<Refresh>,
     stream: Stream,
+    limits: Limits,
+    presence: Presence,
     settler: Notify,
 }
 
@@ -63,6 +67,8 @@ impl App {
             markets: markets::State::new(settings.seed),
             stream: Stream::start(&live, &clock, &refresh),
             refresh,
+            limits: Limits::start(&live),
+            presence: Presence::start(&live, settings.presence_stay),
             settler: Notify::new(),
             store,
             keeper,
@@ -80,7 +86,9 @@ impl App {
     /// Takes no more money commands, finishes those that were taken, and returns.
     pub async fn shutdown(&self) {
         self.inner.stream.stop().await;
+        self.inner.presence.stop().await;
         self.inner.lanes.drain().await;
+        self.inner.limits.stop().await;
     }
 
     /// The clock that all use cases read.
@@ -133,6 +141,14 @@ impl App {
 
     pub(crate) fn refresh(&self) -> &Arc<Refresh> {
         &self.inner.refresh
+    }
+
+    pub(crate) fn presence_state(&self) -> &Presence {
+        &self.inner.presence
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.inner.limits
     }
 
     pub(crate) fn lanes(&self) -> &Lanes {

@@ -14,6 +14,7 @@ pub mod invariants;
 pub mod markets;
 pub mod money;
 pub mod odds;
+pub mod rate;
 pub mod time;
 pub mod wallet;
 

@@ -5,6 +5,8 @@
 //! `markets:{market_id}:clock`, which outlives the snapshot, so that a version does not come back after it expired; its
 //! last versions, `markets:{market_id}:stream`; and the lease of whoever loads it, `markets:{market_id}:lease`. A new
 //! version is published on the channel that is called like the snapshot.
+//! Rate limits stand each under a key of its own, `limits:{usr_...}:bets`; who is at a place stands under
+//! `presence:{evt_...}` and what follows it.
 
 pub mod bench;
 mod cluster;
@@ -13,8 +15,10 @@ mod error;
 mod fields;
 mod history;
 mod lease;
+mod limits;
 mod live;
 mod node;
+mod presence;
 mod slots;
 mod snapshots;
 mod subscriber;
@@ -23,7 +27,9 @@ mod window;
 pub use error::Error;
 pub use history::{History, Position};
 pub use lease::Lease;
+pub use limits::{Charge, Charged, LimitKey, Subject};
 pub use live::Live;
+pub use presence::{Attendance, Place};
 pub use snapshots::{Held, KEPT_VERSIONS, Renewal, Renewed, SnapshotWrite, Word, Write};
 pub use subscriber::{Heard, Subscriber};
 pub use window::{Freshness, Lifetime, Now, Window};

@@ -28,6 +28,8 @@ pub(crate) struct Scripts {
     pub(crate) read: Script,
     pub(crate) history: Script,
     pub(crate) give_back: Script,
+    pub(crate) charge: Script,
+    pub(crate) attend: Script,
 }
 
 impl fmt::Debug for Live {
@@ -51,6 +53,8 @@ impl Live {
             read: Script::new(include_str!("scripts/read_snapshot.lua")),
             history: Script::new(include_str!("scripts/read_history.lua")),
             give_back: Script::new(include_str!("scripts/give_back_lease.lua")),
+            charge: Script::new(include_str!("scripts/charge_limit.lua")),
+            attend: Script::new(include_str!("scripts/attend_place.lua")),
         };
         let highest = Arc::new(Cache::new(REMEMBERED_MAX));
         Ok(Self { connection, scripts: Arc::new(scripts), highest })

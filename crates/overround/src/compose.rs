@@ -13,6 +13,7 @@ use overround_live::Live;
 use overround_store::{Pool, Role, Store, server_settings};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -190,6 +191,7 @@ fn settings(config: &Config, seed: Option<u64>) -> Result<Settings, Failure> {
         lanes: config.lanes,
         batch_max: config.batch_max,
         queue_depth: config.queue_depth,
+        presence_stay: Duration::from_millis(config.presence_stay_ms),
         seed,
     })
 }

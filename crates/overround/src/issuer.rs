@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Environment};
 use crate::failure::{Failure, chain};
-use overround_api::{ApiSettings, Auth, Keys, LocalIssuer};
+use overround_api::{ApiSettings, Auth, ClassRates, Keys, LocalIssuer, Rates};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
@@ -18,6 +18,19 @@ pub fn api_settings(config: &Config) -> ApiSettings {
         request_timeout_ms: config.request_timeout_ms,
         stream_connections_per_user_max: config.stream_connections_per_user_max,
         stream_subscriptions_max: config.stream_subscriptions_max,
+        rates: rates(config),
+        trusted_proxies: config.trusted_proxies.clone(),
+        forwarding: config.forwarding,
+    }
+}
+
+fn rates(config: &Config) -> Rates {
+    let class = |user, client, address| ClassRates { user, client, address };
+    Rates {
+        reads: class(config.limit_reads_user, config.limit_reads_client, config.limit_reads_address),
+        bets: class(config.limit_bets_user, config.limit_bets_client, config.limit_bets_address),
+        writes: class(config.limit_writes_user, config.limit_writes_client, config.limit_writes_address),
+        streams: class(config.limit_streams_user, config.limit_streams_client, config.limit_streams_address),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Who may call which route: one table. A route that is not in it is answered to nobody.
 
 use super::Role;
+use crate::limits::Class;
 use crate::problem::{
-    ACCOUNT_EXISTS, Code, ILLEGAL_TRANSITION, TOO_MANY_CONNECTIONS, UPGRADE_REQUIRED, VERSION_NOT_REACHED,
+    ACCOUNT_EXISTS, Code, ILLEGAL_TRANSITION, NOT_FOUND, TOO_MANY_CONNECTIONS, UPGRADE_REQUIRED,
+    VERSION_NOT_REACHED,
 };
 use overround_domain::betting::RefusalCode;
 
@@ -26,6 +28,8 @@ pub struct RouteRule {
     pub path: &'static str,
     /// Who may call it.
     pub access: Access,
+    /// What its requests count as, of those that a caller may send in a time; none: they do not count.
+    pub class: Option<Class>,
     /// Whether it is a list that is read part by part.
     pub(crate) pages: bool,
     /// Conflicts with the state of things, or with the form of the request.
@@ -81,7 +85,8 @@ const DEBIT: &[RefusalCode] = &[
 ];
 
 const fn reads(path: &'static str, access: Access) -> RouteRule {
-    RouteRule { method: "GET", path, access, pages: false, conflicts: &[], refusals: &[] }
+    let class = Some(Class::Reads);
+    RouteRule { method: "GET", path, access, class, pages: false, conflicts: &[], refusals: &[] }
 }
 
 const fn lists(path: &'static str, access: Access) -> RouteRule {
@@ -94,7 +99,7 @@ const fn writes(
     conflicts: &'static [Code],
     refusals: &'static [RefusalCode],
 ) -> RouteRule {
-    RouteRule { method: "POST", path, access, pages: false, conflicts, refusals }
+    RouteRule { method: "POST", path, access, class: Some(Class::Writes), pages: false, conflicts, refusals }
 }
 
 /// Every route. A player reaches only what is theirs; the handlers see to it.
@@ -115,11 +120,15 @@ pub const ROUTES: &[RouteRule] = &[
     writes("/v1/accounts/{account_id}/postings/{posting_id}/reversals", MOVES_MONEY, &[], REVERSAL),
     writes("/v1/accounts/{account_id}/freeze", FREEZES, &[], FREEZING),
     writes("/v1/accounts/{account_id}/unfreeze", FREEZES, &[], FREEZING),
-    writes("/v1/accounts/{account_id}/bets", Roles(&[Player]), &[], RefusalCode::OF_BETS),
+    RouteRule {
+        class: Some(Class::Bets),
+        ..writes("/v1/accounts/{account_id}/bets", Roles(&[Player]), &[], RefusalCode::OF_BETS)
+    },
     lists("/v1/accounts/{account_id}/bets", READS_BETS),
     reads("/v1/accounts/{account_id}/bets/{bet_id}", READS_BETS),
     lists("/v1/events", AnyRole),
     reads("/v1/events/{event_id}", AnyRole),
+    reads("/v1/events/{event_id}/presence", AnyRole),
     lists("/v1/markets", AnyRole),
     RouteRule { conflicts: &[VERSION_NOT_REACHED], ..reads("/v1/markets/{market_id}", AnyRole) },
     writes("/v1/markets/{market_id}/suspend", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
@@ -149,12 +158,16 @@ pub const ROUTES: &[RouteRule] = &[
     writes("/v1/sports/{sport}/resume", RUNS_MARKETS, &[], ACTING),
     writes("/v1/trading/suspend", RUNS_MARKETS, &[], ACTING),
     writes("/v1/trading/resume", RUNS_MARKETS, &[], ACTING),
-    RouteRule { conflicts: &[UPGRADE_REQUIRED, TOO_MANY_CONNECTIONS], ..reads("/v1/stream", AnyRole) },
+    RouteRule {
+        class: Some(Class::Streams),
+        conflicts: &[UPGRADE_REQUIRED, TOO_MANY_CONNECTIONS, NOT_FOUND],
+        ..reads("/v1/stream", AnyRole)
+    },
     reads("/v1/reports/trial-balance", READS_REPORTS),
     reads("/v1/reports/segregation", READS_REPORTS),
-    reads("/health/live", Public),
-    reads("/health/ready", Public),
-    reads("/metrics", Public),
+    RouteRule { class: None, ..reads("/health/live", Public) },
+    RouteRule { class: None, ..reads("/health/ready", Public) },
+    RouteRule { class: None, ..reads("/metrics", Public) },
     reads("/openapi.json", Public),
     reads("/docs", Public),
     reads("/docs/", Public),

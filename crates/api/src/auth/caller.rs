@@ -12,18 +12,36 @@ pub struct Caller {
     user_id: UserId,
     roles: Vec<Role>,
     as_staff: bool,
+    is_machine: bool,
     expires_at_s: u64,
 }
 
 impl Caller {
     /// The caller that the identity provider `issuer` knows as `subject`.
     pub fn new(issuer: &str, subject: &str, roles: Vec<Role>) -> Self {
-        Self { user_id: user_id_of(issuer, subject), roles, as_staff: false, expires_at_s: 0 }
+        Self {
+            user_id: user_id_of(issuer, subject),
+            roles,
+            as_staff: false,
+            is_machine: false,
+            expires_at_s: 0,
+        }
     }
 
     /// The user.
     pub const fn user_id(&self) -> UserId {
         self.user_id
+    }
+
+    /// The caller as a machine client, or as a person.
+    #[must_use]
+    pub fn being_machine(self, is_machine: bool) -> Self {
+        Self { is_machine, ..self }
+    }
+
+    /// Whether the caller is a machine client: one whose token names it as its own subject.
+    pub const fn is_machine(&self) -> bool {
+        self.is_machine
     }
 
     /// The caller with the end of their token, in seconds since the epoch.

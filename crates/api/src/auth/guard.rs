@@ -2,31 +2,95 @@
 
 use super::access::{Access, ROUTES, RouteRule};
 use super::{Auth, Caller};
+use crate::ApiSettings;
+use crate::limits::{self, Limited, RateLimitFields};
 use crate::problem::{FORBIDDEN, Problem};
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
 use http::request::Parts;
+use overround_app::{App, Policy};
+use overround_domain::rate::Standing;
+use std::sync::Arc;
 
-/// Lets a request pass to its handler if the table of routes says so, and tells the handler who is
-/// asking. Requests for paths that do not exist pass on to be answered with 404.
-pub async fn guard(State(auth): State<Auth>, mut request: Request, next: Next) -> Result<Response, Problem> {
+/// What the gate looks at.
+#[derive(Clone)]
+pub struct Gate {
+    /// Who checks tokens.
+    pub auth: Auth,
+    /// Who counts requests.
+    pub app: App,
+    /// How many are taken.
+    pub settings: Arc<ApiSettings>,
+}
+
+/// Lets a request pass to its handler if the table of routes says so and no limit is reached, and tells the handler who
+/// is asking. Requests for paths that do not exist pass on to be answered with 404.
+pub async fn guard(State(gate): State<Gate>, request: Request, next: Next) -> Result<Response, Problem> {
     let Some(path) = request.extensions().get::<MatchedPath>().cloned() else {
         return Ok(next.run(request).await);
     };
     let rule = rule_of(request.method().as_str(), path.as_str())?;
-    if rule.access != Access::Public {
-        let caller = auth.authenticate(request.headers()).await?;
+    let Some(class) = rule.class else {
+        let caller = gate.admit(rule, request.headers()).await?;
+        return Ok(pass(caller, request, next).await);
+    };
+    let limited = Limited::new(class, &gate.settings, request.headers(), request.extensions());
+    // Whoever is known to send too much costs no more than this: not even a look at the token.
+    if let Some(policy) = limited.of_address()
+        && let Some(standing) = gate.app.is_over_limit(&policy)
+    {
+        return Ok(answer(&[policy], &[standing], refused(&policy, &standing).into_response()));
+    }
+    let admitted = gate.admit(rule, request.headers()).await;
+    let policies = limited.of(admitted.as_ref().ok().and_then(Option::as_ref));
+    let standings = gate.app.charge_request(&policies).await;
+    let over = policies.iter().zip(&standings).find(|(_, standing)| !standing.allowed);
+    let answered = match (over, admitted) {
+        (Some((policy, standing)), _) => refused(policy, standing).into_response(),
+        (None, Err(problem)) => problem.into_response(),
+        (None, Ok(caller)) => pass(caller, request, next).await,
+    };
+    Ok(answer(&policies, &standings, answered))
+}
+
+async fn pass(caller: Option<Caller>, mut request: Request, next: Next) -> Response {
+    if let Some(caller) = caller {
+        request.extensions_mut().insert(caller);
+    }
+    next.run(request).await
+}
+
+/// An answer, and what it tells of the limits.
+fn answer(policies: &[Policy], standings: &[Standing], mut answer: Response) -> Response {
+    if let Some(fields) = RateLimitFields::new(policies, standings) {
+        answer.extensions_mut().insert(fields);
+    }
+    answer
+}
+
+fn refused(policy: &Policy, standing: &Standing) -> Problem {
+    let (class, whose) = limits::name(policy);
+    metrics::counter!("overround_rate_limited_total", "class" => class, "by" => whose).increment(1);
+    Problem::rate_limited(format!("{class}-{whose}"), limits::seconds(standing.retry_after_us).max(1))
+}
+
+impl Gate {
+    /// Who asks, if the rule admits them; none where it admits everybody.
+    async fn admit(&self, rule: &RouteRule, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
+        if rule.access == Access::Public {
+            return Ok(None);
+        }
+        let caller = self.auth.authenticate(headers).await?;
         if !admits(rule.access, &caller) {
             return Err(Problem::new(FORBIDDEN, forbidden(rule)));
         }
-        let caller = match rule.access {
+        Ok(Some(match rule.access {
             Access::Roles(roles) => caller.admitted_by(roles),
             Access::AnyRole | Access::Public => caller,
-        };
-        request.extensions_mut().insert(caller);
+        }))
     }
-    Ok(next.run(request).await)
 }
 
 /// The rule of a route; a method that the path does not take is answered here, with those it does.

@@ -15,7 +15,7 @@ mod tests;
 
 pub use access::{Access, ROUTES, RouteRule};
 pub use caller::{Caller, user_id_of};
-pub use guard::guard;
+pub use guard::{Gate, guard};
 pub use local::LocalIssuer;
 pub use role::{Role, UnknownRole};
 
@@ -114,6 +114,9 @@ struct Claims {
     exp: u64,
     #[serde(default)]
     roles: Vec<String>,
+    /// The client that the token was given to (RFC 9068); of a machine client it is the subject too.
+    #[serde(default)]
+    client_id: Option<String>,
 }
 
 impl Auth {
@@ -171,7 +174,9 @@ impl Auth {
         }
         // A role that is not known here grants nothing.
         let roles = claims.roles.iter().filter_map(|role| role.parse().ok()).collect();
-        Ok((Caller::new(&self.inner.issuer, &claims.sub, roles), kid, claims.exp))
+        let is_machine = claims.client_id.as_deref() == Some(&claims.sub);
+        let caller = Caller::new(&self.inner.issuer, &claims.sub, roles).being_machine(is_machine);
+        Ok((caller, kid, claims.exp))
     }
 
     async fn key(&self, kid: &str) -> Result<Key, Problem> {

@@ -64,10 +64,16 @@ fn complete_operation(operation: &mut Operation, rule: &RouteRule) {
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response {
             add_headers(status, response, writes);
+            if rule.class.is_some() {
+                add_limits(response);
+            }
         }
     }
     for (status, codes) in by_status(operation, rule) {
-        let response = problems::response(status, &codes);
+        let mut response = problems::response(status, &codes);
+        if rule.class.is_some() {
+            add_limits(&mut response);
+        }
         operation.responses.responses.insert(status.to_string(), RefOr::T(response));
     }
 }
@@ -79,6 +85,23 @@ fn add_headers(status: &str, response: &mut Response, writes: bool) {
     add("Trace-Id", text_header("The trace that the request belongs to."));
     if writes && status.starts_with('2') {
         add("Idempotent-Replayed", text_header("`true` where the answer is that of an earlier request."));
+    }
+}
+
+/// The fields that tell of limits (draft-ietf-httpapi-ratelimit-headers).
+fn add_limits(response: &mut Response) {
+    let fields = [
+        (
+            "RateLimit-Policy",
+            "The limits that the request is under: q requests at once, paid back in w seconds.",
+        ),
+        (
+            "RateLimit",
+            "Where the caller stands under each: r more requests at once, all paid back in t seconds.",
+        ),
+    ];
+    for (name, about) in fields {
+        response.headers.insert(name.to_owned(), RefOr::T(text_header(about)));
     }
 }
 
@@ -135,6 +158,9 @@ fn by_status(operation: &Operation, rule: &RouteRule) -> BTreeMap<u16, Vec<Code>
     }
     if rule.access != Access::Public || rule.path == "/health/ready" {
         codes.push(UNAVAILABLE);
+    }
+    if rule.class.is_some() {
+        codes.push(RATE_LIMITED);
     }
     codes.extend(rule.conflicts);
     codes.extend(rule.refusals.iter().map(|code| refusal_code(*code)));

@@ -25,7 +25,9 @@ const ABOUT: &str = "The backend of a sportsbook: accounts and their ledger, bet
     kept, and the same key may be sent again.\n\n\
     Errors are `application/problem+json` (RFC 9457) with a `code`. A request that is not answered in \
     time gets 503 with Retry-After, as one does that finds a datastore away: in both cases send it \
-    again as it was.";
+    again as it was.\n\n\
+    Requests count by class (reads, bets, other writes, streams), for the caller and for the address. `RateLimit-Policy` \
+    and `RateLimit` say how many are left; one too many is a 429 with Retry-After.";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(

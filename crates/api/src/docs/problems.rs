@@ -33,7 +33,7 @@ pub fn response(status: u16, codes: &[Code]) -> Response {
                 text_header("`true` where the answer is that of an earlier request."),
             );
         }
-        503 => {
+        429 | 503 => {
             response = response.header("Retry-After", text_header("After how many seconds to try again."));
         }
         _ => {}
@@ -67,6 +67,7 @@ fn helpful(code: &str) -> Value {
             "detail": "the id after \"acct_\" is not 22 characters of base 58"}]}),
         "INVALID_QUERY" => json!({"errors": [{"parameter": "limit",
             "detail": "a whole number from 1 to 200 is wanted"}]}),
+        "RATE_LIMITED" => json!({"violated_policies": ["bets-user"]}),
         "UNAVAILABLE" => json!({"unavailable": ["redis"]}),
         "PRICE_CHANGED" => json!({"leg": 0, "current_price": {"num": 9, "den": 5}, "current_version": 18}),
         "LINE_CHANGED" => json!({"leg": 0, "current_line": "-0.5", "current_version": 18}),

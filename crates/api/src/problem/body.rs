@@ -75,6 +75,10 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false, value_type = Vec<String>)]
     pub unavailable: Vec<&'static str>,
+    /// The limits that take no more requests now, as the field `RateLimit-Policy` names them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub violated_policies: Vec<String>,
     /// What belongs to a refused bet.
     #[serde(flatten)]
     pub refusal: RefusalBody,
@@ -141,6 +145,7 @@ impl ProblemBody {
             trace_id: problem.trace_id.as_deref().unwrap_or(trace_id).to_owned(),
             errors: problem.errors.clone(),
             unavailable: problem.unavailable.clone(),
+            violated_policies: problem.violated_policies.clone(),
             refusal: problem.refusal.as_deref().map(RefusalBody::new).unwrap_or_default(),
         }
     }

@@ -39,6 +39,7 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(bets::get_bet))
         .routes(routes!(events::list_events))
         .routes(routes!(events::get_event))
+        .routes(routes!(events::get_presence))
         .routes(routes!(markets::list_markets))
         .routes(routes!(markets::get_market))
         .routes(routes!(markets::suspend_market))

@@ -35,3 +35,16 @@ impl From<EventInfo> for Event {
         }
     }
 }
+
+/// How many users are present at an event.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Presence {
+    /// The event.
+    #[schema(value_type = schema::EventId)]
+    pub event_id: EventId,
+    /// How many users; one with several devices counts once.
+    #[schema(example = 1280, minimum = 0)]
+    pub count: u64,
+    /// Whether a device of the caller's own is among them.
+    pub is_present: bool,
+}

@@ -34,6 +34,20 @@ pub struct Subscribe {
     /// Its seq.
     #[serde(default)]
     pub seq: Option<i64>,
+    /// Whether the reader is present where the channel is, and not only reads.
+    #[serde(default)]
+    pub present: bool,
+}
+
+impl Subscribe {
+    /// The wish to follow a channel from a place, or from how it stands.
+    pub fn from_place((channel, seen): &(Channel, Option<Position>)) -> Self {
+        let (epoch, seq) = match seen {
+            Some(Position { epoch, seq }) => (Some(epoch.to_string()), Some(*seq)),
+            None => (None, None),
+        };
+        Self { channel: channel.to_string(), epoch, seq, present: false }
+    }
 }
 
 /// A channel's name.
@@ -41,13 +55,19 @@ pub struct Subscribe {
 pub enum Channel {
     /// `markets:{market_id}`: the versions of a market.
     Market(MarketId),
+    /// `events:{event_id}`: how many are present at an event.
+    Event(EventId),
 }
 
 impl FromStr for Channel {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let id = text.strip_prefix("markets:").ok_or("a channel is called markets: and a market's id")?;
-        id.parse().map(Self::Market).map_err(|error| format!("{id}: {error}"))
+        let wrong = |id: &str, error: &dyn fmt::Display| format!("{id}: {error}");
+        match text.split_once(':') {
+            Some(("markets", id)) => id.parse().map(Self::Market).map_err(|error| wrong(id, &error)),
+            Some(("events", id)) => id.parse().map(Self::Event).map_err(|error| wrong(id, &error)),
+            _ => Err("a channel is called markets: and a market's id, or events: and an event's".to_owned()),
+        }
     }
 }
 
@@ -55,6 +75,7 @@ impl fmt::Display for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Market(id) => write!(f, "markets:{id}"),
+            Self::Event(id) => write!(f, "events:{id}"),
         }
     }
 }
@@ -117,6 +138,12 @@ struct WindowData {
 }
 
 #[derive(Serialize)]
+struct PresenceData {
+    event_id: EventId,
+    count: u64,
+}
+
+#[derive(Serialize)]
 struct Nothing {}
 
 #[derive(Serialize)]
@@ -152,6 +179,11 @@ pub fn window_text(
 ) -> String {
     let data = WindowData { confirmed_at: confirmed_at.map(Time) };
     text(Channel::Market(market_id), at, if sellable { "fresh" } else { "stale" }, data, now)
+}
+
+/// How many users are present at an event now.
+pub fn presence_text(event_id: EventId, count: u64, now: Timestamp) -> String {
+    text(Channel::Event(event_id), None, "presence", PresenceData { event_id, count }, now)
 }
 
 /// That a channel is followed from now on, or no more.

@@ -14,10 +14,10 @@ pub use topic::{Frame, FrameKind};
 
 use crate::markets::refresh::Refresh;
 use crate::{App, Clock, Error};
-use overround_domain::ids::MarketId;
+use overround_domain::ids::{EventId, MarketId};
 use overround_live::{Held, Live};
 use overround_store::market;
-use reader::Mailbox;
+pub(crate) use reader::{Mailbox, News};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -140,9 +140,9 @@ impl Drop for Stream {
 }
 
 impl App {
-    /// A reader of markets, who follows none yet.
+    /// A reader of markets and places, who follows none yet.
     pub fn reader(&self) -> Reader {
-        Reader::new(Arc::clone(&self.stream().shared))
+        Reader::new(Arc::clone(&self.stream().shared), Arc::clone(self.presence_state().shared()))
     }
 
     /// Which of these markets there are. What does not exist is not followed.
@@ -154,5 +154,16 @@ impl App {
             return Ok(BTreeSet::new());
         }
         Ok(market::markets::known(self.store().read(), markets).await?)
+    }
+
+    /// Which of these events there are.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn known_events(&self, events: &[EventId]) -> Result<BTreeSet<EventId>, Error> {
+        if events.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        Ok(market::events::known(self.store().read(), events).await?)
     }
 }

@@ -1,10 +1,11 @@
-//! One reader: the markets it follows, and how far it has read each.
+//! One reader: the markets it follows, and how far it has read each; and the places that it watches.
 
 use super::Shared;
 use super::topic::{Frame, FrameKind, Topic, Unseen, Window};
-use overround_domain::ids::MarketId;
+use crate::presence::{self, Watch};
+use overround_domain::ids::{MarketId, UserId};
 use overround_domain::time::Timestamp;
-use overround_live::Position;
+use overround_live::{Place, Position};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,6 +40,13 @@ pub enum Delivery {
         /// The producer's last sign of life, as far as it is known.
         confirmed_at: Option<Timestamp>,
     },
+    /// How many users are at a place that is watched.
+    Presence {
+        /// The place.
+        place: Place,
+        /// How many.
+        count: u64,
+    },
 }
 
 /// What became of a subscription.
@@ -52,22 +60,29 @@ pub enum Subscribed {
     Full,
 }
 
-/// Where a reader finds which of its markets have something new.
+/// What has something new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum News {
+    Market(MarketId),
+    Place(Place),
+}
+
+/// Where a reader finds what has something new.
 #[derive(Debug, Default)]
-pub(super) struct Mailbox {
-    news: Mutex<BTreeSet<MarketId>>,
+pub(crate) struct Mailbox {
+    news: Mutex<BTreeSet<News>>,
     arrived: Notify,
 }
 
 impl Mailbox {
-    pub(super) fn put(&self, market: MarketId) {
-        let is_new = self.news.lock().unwrap_or_else(PoisonError::into_inner).insert(market);
+    pub(crate) fn put(&self, news: News) {
+        let is_new = self.news.lock().unwrap_or_else(PoisonError::into_inner).insert(news);
         if is_new {
             self.arrived.notify_one();
         }
     }
 
-    fn take(&self) -> Option<MarketId> {
+    fn take(&self) -> Option<News> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner).pop_first()
     }
 }
@@ -98,24 +113,52 @@ struct Subscription {
     told_sellable: bool,
 }
 
-/// A reader of markets, who gets the versions of each in order. Dropped, it follows nothing any more.
+/// A place that is watched, and how many the reader was told are there.
+struct Watched {
+    watch: Watch,
+    told: Option<u64>,
+}
+
+/// A reader of markets, who gets the versions of each in order, and of how many are at places. Dropped, it follows nothing
+/// any more, and is nowhere.
 pub struct Reader {
     id: u64,
     shared: Arc<Shared>,
+    presence: Arc<presence::Shared>,
     mailbox: Arc<Mailbox>,
     subscriptions: BTreeMap<MarketId, Subscription>,
+    places: BTreeMap<Place, Watched>,
 }
 
 impl Reader {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, presence: Arc<presence::Shared>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { id, shared, mailbox: Arc::default(), subscriptions: BTreeMap::new() }
+        let (subscriptions, places) = (BTreeMap::new(), BTreeMap::new());
+        Self { id, shared, presence, mailbox: Arc::default(), subscriptions, places }
     }
 
-    /// How many markets are followed.
+    /// How many markets and places are followed.
     pub fn followed(&self) -> usize {
-        self.subscriptions.len()
+        self.subscriptions.len() + self.places.len()
+    }
+
+    /// Follows how many users are at a place; as one of them, or as nobody.
+    pub fn watch(&mut self, place: Place, user: Option<UserId>) -> Subscribed {
+        if self.places.contains_key(&place) {
+            return Subscribed::Already;
+        }
+        let Some(watch) = self.presence.watch(place, self.id, &self.mailbox, user) else {
+            return Subscribed::Full;
+        };
+        self.places.insert(place, Watched { watch, told: None });
+        self.mailbox.put(News::Place(place));
+        Subscribed::Now
+    }
+
+    /// Follows a place no more, and is not there any more. False if it was not followed.
+    pub fn unwatch(&mut self, place: Place) -> bool {
+        self.places.remove(&place).is_some()
     }
 
     /// Follows a market, from the place that the reader has seen, or from how it stands. What there is arrives as soon
@@ -128,7 +171,7 @@ impl Reader {
         let joined = Joined { topic, reader: self.id, shared: Arc::clone(&self.shared) };
         let subscription = Subscription { joined, seen, caught_up: false, told_sellable: true };
         self.subscriptions.insert(market, subscription);
-        self.mailbox.put(market);
+        self.mailbox.put(News::Market(market));
         Subscribed::Now
     }
 
@@ -137,18 +180,34 @@ impl Reader {
         self.subscriptions.remove(&market).is_some()
     }
 
-    /// Returns when a market that is followed has something new.
+    /// Returns when something that is followed has something new.
     pub async fn arrived(&self) {
         self.mailbox.arrived.notified().await;
     }
 
-    /// What is new of one market, in order; none when nothing is new of any. With `conflate` only the newest version,
+    /// What is new of one market or place, in order; none when nothing is new of any. With `conflate` only the newest version,
     /// and those that moved status, line or runners; else so only where the reader is far behind.
     pub fn take(&mut self, conflate: bool) -> Option<Vec<Delivery>> {
         let behind_max = if conflate { 1 } else { BEHIND_MAX };
-        let market = self.mailbox.take()?;
-        let subscription = self.subscriptions.get_mut(&market);
-        Some(subscription.map(|one| one.news(market, behind_max)).unwrap_or_default())
+        Some(match self.mailbox.take()? {
+            News::Market(market) => {
+                let subscription = self.subscriptions.get_mut(&market);
+                subscription.map(|one| one.news(market, behind_max)).unwrap_or_default()
+            }
+            News::Place(place) => {
+                let count = self.places.get_mut(&place).and_then(Watched::news);
+                count.map(|count| Delivery::Presence { place, count }).into_iter().collect()
+            }
+        })
+    }
+}
+
+impl Watched {
+    /// How many are there, if the reader was told otherwise.
+    fn news(&mut self) -> Option<u64> {
+        let count = self.watch.count().filter(|count| self.told != Some(*count))?;
+        self.told = Some(count);
+        Some(count)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One market as this process follows it.
 
-use super::reader::Mailbox;
+use super::reader::{Mailbox, News};
 use crate::{Clock, Error};
 use bytes::Bytes;
 use overround_domain::ids::MarketId;
@@ -279,7 +279,7 @@ impl State {
 
     fn wake(&self, market: MarketId) {
         for mailbox in self.readers.values() {
-            mailbox.put(market);
+            mailbox.put(News::Market(market));
         }
     }
 }

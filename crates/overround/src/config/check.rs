@@ -20,6 +20,7 @@ const RULES: &[Rule] = &[
         |c| (1..=10_000).contains(&c.stream_subscriptions_max),
         "expected 1 to 10000",
     ),
+    ("presence_stay_ms", |c| (1_000..=600_000).contains(&c.presence_stay_ms), "expected 1000 to 600000"),
     ("margin_bps", |c| c.margin_bps <= 5_000, "expected at most 5000, which is 50 %"),
     ("price_jump_pct_max", |c| c.price_jump_pct_max <= 100_000, "expected at most 100000"),
     ("stake_cents_min", |c| c.stake_cents_min >= 1, "expected at least 1"),

@@ -4,6 +4,7 @@
 
 mod check;
 mod file;
+mod limits;
 mod settings;
 mod value;
 

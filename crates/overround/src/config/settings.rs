@@ -1,6 +1,8 @@
 //! Every setting, once: its name, what it means, its type and its default.
 
 use super::value::{Environment, LogFormat, ServerUrl, Value};
+use overround_api::{Forwarding, Rates, TrustedProxies};
+use overround_domain::rate::Rate;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -78,6 +80,37 @@ settings! {
     stream_connections_per_user_max: usize = 20;
     /// How many channels one stream may follow.
     stream_subscriptions_max: usize = 500;
+    /// For how long a user counts as present whose server died, in milliseconds: its word holds for so long.
+    presence_stay_ms: u64 = 30_000;
+    /// How many requests a user may send that read: a second, and at once. Here and below, not set is no limit.
+    limit_reads_user: Option<Rate> = Rates::default().reads.user;
+    /// The same of a machine client: one whose token's `client_id` is its `sub`.
+    limit_reads_client: Option<Rate> = Rates::default().reads.client;
+    /// The same of an address (of IPv6 its first 64 bits), whoever sends from there.
+    limit_reads_address: Option<Rate> = Rates::default().reads.address;
+    /// How many bets a user may send: a second, and at once.
+    limit_bets_user: Option<Rate> = Rates::default().bets.user;
+    /// The same of a machine client.
+    limit_bets_client: Option<Rate> = Rates::default().bets.client;
+    /// The same of an address.
+    limit_bets_address: Option<Rate> = Rates::default().bets.address;
+    /// How many other writes a user may send: a second, and at once.
+    limit_writes_user: Option<Rate> = Rates::default().writes.user;
+    /// The same of a machine client.
+    limit_writes_client: Option<Rate> = Rates::default().writes.client;
+    /// The same of an address.
+    limit_writes_address: Option<Rate> = Rates::default().writes.address;
+    /// How many streams a user may ask for: a second, and at once.
+    limit_streams_user: Option<Rate> = Rates::default().streams.user;
+    /// The same of a machine client.
+    limit_streams_client: Option<Rate> = Rates::default().streams.client;
+    /// The same of an address.
+    limit_streams_address: Option<Rate> = Rates::default().streams.address;
+    /// The proxies that are believed about where a request comes from: networks, or how many there are in a row. Not set:
+    /// a request comes from whoever connects.
+    trusted_proxies: Option<TrustedProxies> = None;
+    /// The header in which they say it: `x-forwarded-for` or `forwarded`. The other one is not read.
+    forwarding: Forwarding = Forwarding::XForwardedFor;
     /// The `iss` of the bearer tokens that are accepted.
     token_issuer: String = "https://overround.invalid/local".to_owned();
     /// The `aud` of the bearer tokens that are accepted.

@@ -1,5 +1,7 @@
 //! The types that settings have: how a text becomes one, and how it is shown.
 
+use overround_api::{Forwarding, TrustedProxies};
+use overround_domain::rate::Rate;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -176,6 +178,9 @@ macro_rules! parsed {
 
 parsed! {
     SocketAddr: "an address and a port, such as 127.0.0.1:8080",
+    Rate: "requests a second and requests at once, such as 10/100, both from 1 to 1000000",
+    TrustedProxies: "networks such as 10.0.0.0/8 with commas between, or how many proxies there are, 1 to 16",
+    Forwarding: "x-forwarded-for or forwarded",
     i64: "a whole number",
     u64: "a whole number from 0",
     u32: "a whole number from 0",

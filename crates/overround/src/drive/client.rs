@@ -122,7 +122,7 @@ impl Client {
     async fn answered(&self, request: impl Fn() -> reqwest::RequestBuilder) -> Result<Answer, Failure> {
         let once = || async {
             match read(request()).await {
-                Ok(answer) if answer.status == 503 => Err(Unanswered::Busy(answer)),
+                Ok(answer) if [429, 503].contains(&answer.status) => Err(Unanswered::Busy(answer)),
                 Ok(answer) => Ok(answer),
                 Err(error) => Err(Unanswered::Failed(error)),
             }

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use overround_domain::ids::EventId;
 use overround_domain::time::Timestamp;
 use sqlx::{FromRow, PgExecutor};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// A sporting event.
@@ -140,6 +141,18 @@ pub async fn find(executor: impl PgExecutor<'_>, id: EventId) -> Result<Option<E
 pub const fn list_statement() -> &'static str {
     "SELECT id, producer, source_key, name, sport, starts_at, created_at FROM market.events \
      WHERE (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3"
+}
+
+/// Which of these events there are.
+///
+/// # Errors
+/// When the database is away.
+pub async fn known(executor: impl PgExecutor<'_>, ids: &[EventId]) -> Result<BTreeSet<EventId>, Error> {
+    let known: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM market.events WHERE id = any($1)")
+        .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+        .fetch_all(executor)
+        .await?;
+    Ok(known.into_iter().map(EventId::from_uuid).collect())
 }
 
 /// The newest events that are older than `after`, at most `limit`.

@@ -1,18 +1,11 @@
-//! One connection: what it asks for, what it is sent, and why it ends.
+//! The stream over WebSocket: what a connection asks for, what it is sent, and why it ends.
 
-use super::Connection;
-use crate::wire::stream::{
-    Ask, Channel, Subscribe, conflated_text, error_text, followed_text, frame_text, window_text,
-};
+use super::{Connection, Following, Terms};
+use crate::wire::stream::Ask;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures::SinkExt;
-use overround_app::{App, Delivery, Error, Position, Reader, Subscribed};
-use overround_domain::ids::MarketId;
-use overround_domain::time::Timestamp;
-use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
 
 /// How long a reader may take to take what is sent.
 const SEND_WAIT: Duration = Duration::from_secs(10);
@@ -20,24 +13,8 @@ const SEND_WAIT: Duration = Duration::from_secs(10);
 const FAREWELL_WAIT: Duration = Duration::from_secs(1);
 /// How many heartbeats may pass without a sign of life of the reader.
 const SILENT_BEATS_MAX: u32 = 3;
-/// How long an epoch may be, in bytes.
-const EPOCH_BYTES_MAX: usize = 64;
 /// How many messages a reader may send in a second.
 const MESSAGES_A_SECOND_MAX: u32 = 50;
-
-/// What was agreed on when the connection was made.
-pub struct Terms {
-    /// How often at most prices are sent; zero is whenever they change.
-    pub conflate: Duration,
-    /// How often the connection is looked at.
-    pub heartbeat: Duration,
-    /// How many channels may be followed.
-    pub subscriptions_max: usize,
-    /// When the token ends.
-    pub until: Instant,
-    /// The server is asked to end.
-    pub stop: CancellationToken,
-}
 
 /// Why a connection is closed by the server: RFC 6455's own code where it has one, else one of the range that it leaves to
 /// applications, named after HTTP's; and what to do about it.
@@ -76,9 +53,8 @@ enum End {
 
 /// A connection that was made.
 pub struct Session {
-    app: App,
     socket: WebSocket,
-    reader: Reader,
+    following: Following,
     terms: Terms,
     silent_beats: u32,
     messages: (Instant, u32),
@@ -89,11 +65,10 @@ pub struct Session {
 
 impl Session {
     /// A session over a socket.
-    pub fn new(app: App, socket: WebSocket, terms: Terms, open: Connection) -> Self {
-        let reader = app.reader();
+    pub fn new(socket: WebSocket, following: Following, terms: Terms, open: Connection) -> Self {
         let now = Instant::now();
         let (messages, next_at) = ((now, 0), now);
-        Self { app, socket, reader, terms, silent_beats: 0, messages, next_at, _open: open }
+        Self { socket, following, terms, silent_beats: 0, messages, next_at, _open: open }
     }
 
     /// Serves until either side ends it.
@@ -127,7 +102,7 @@ impl Session {
                     Some(Err(_)) => Err(End::Closing(Closing::Unreadable)),
                     None => Err(End::Gone),
                 },
-                () = self.reader.arrived(), if !waits => {
+                () = self.following.arrived(), if !waits => {
                     waits = true;
                     Ok(())
                 }
@@ -179,122 +154,30 @@ impl Session {
             return Err(End::Closing(Closing::BadMessage));
         }
         for channel in ask.unsubscribe {
-            self.unsubscribe(&channel).await?;
+            let text = self.following.unsubscribe(&channel);
+            self.say(text).await?;
         }
-        self.subscribe_all(ask.subscribe).await?;
+        let (said, has_new) = self.following.subscribe_all(&ask.subscribe).await;
+        if has_new {
+            // Nothing of it has been sent yet, so that its snapshot need not wait.
+            self.next_at = Instant::now();
+        }
+        for text in said {
+            self.say(text).await?;
+        }
         self.flush().await
     }
 
-    async fn subscribe_all(&mut self, wishes: Vec<Subscribe>) -> Result<(), End> {
-        let market_of = |wish: &Subscribe| match wish.channel.parse() {
-            Ok(Channel::Market(market)) => Some(market),
-            Err(_) => None,
-        };
-        let markets: BTreeSet<MarketId> = wishes.iter().filter_map(market_of).collect();
-        let markets: Vec<MarketId> = markets.into_iter().collect();
-        let known = self.app.known_markets(&markets).await;
-        if let Err(error) = &known
-            && !matches!(error, Error::Unavailable { .. })
-        {
-            tracing::error!(%error, "channels cannot be followed");
-        }
-        for wish in wishes {
-            self.subscribe(&wish, known.as_ref().ok()).await?;
-        }
-        Ok(())
-    }
-
-    async fn unsubscribe(&mut self, name: &str) -> Result<(), End> {
-        match name.parse() {
-            Ok(Channel::Market(market)) if self.reader.unsubscribe(market) => {
-                self.say(followed_text(Channel::Market(market), false, self.now())).await
-            }
-            Ok(_) => self.refuse(name, "NOT_SUBSCRIBED", "this connection does not follow it").await,
-            Err(detail) => self.refuse(name, "INVALID_CHANNEL", &detail).await,
-        }
-    }
-
-    /// Follows a channel, if it is one of those that are known; none are while the database is away.
-    async fn subscribe(&mut self, wish: &Subscribe, known: Option<&BTreeSet<MarketId>>) -> Result<(), End> {
-        let name = wish.channel.as_str();
-        let Channel::Market(market) = match name.parse::<Channel>() {
-            Ok(channel) => channel,
-            Err(detail) => return self.refuse(name, "INVALID_CHANNEL", &detail).await,
-        };
-        let seen = match (wish.epoch.as_deref(), wish.seq) {
-            (None, None) => None,
-            (Some(epoch), Some(seq)) if epoch.len() <= EPOCH_BYTES_MAX && seq > 0 => {
-                Some(Position { epoch: epoch.into(), seq })
-            }
-            _ => {
-                return self
-                    .refuse(name, "INVALID_PLACE", "give both epoch and seq of a frame, or none")
-                    .await;
-            }
-        };
-        let Some(known) = known else {
-            return self.refuse(name, "UNAVAILABLE", "nothing can be learnt of it now; ask again").await;
-        };
-        if !known.contains(&market) {
-            return self.refuse(name, "NOT_FOUND", "there is no such market").await;
-        }
-        if self.reader.followed() >= self.terms.subscriptions_max {
-            let detail = format!("a connection follows at most {} channels", self.terms.subscriptions_max);
-            return self.refuse(name, "TOO_MANY_SUBSCRIPTIONS", &detail).await;
-        }
-        match self.reader.subscribe(market, seen) {
-            Subscribed::Now => {
-                // Nothing of it has been sent yet, so that its snapshot need not wait.
-                self.next_at = Instant::now();
-                self.say(followed_text(Channel::Market(market), true, self.now())).await
-            }
-            Subscribed::Already => {
-                self.refuse(name, "ALREADY_SUBSCRIBED", "this connection follows it").await
-            }
-            Subscribed::Full => {
-                self.refuse(name, "UNAVAILABLE", "this server follows as many markets as it can").await
-            }
-        }
-    }
-
-    async fn refuse(&mut self, channel: &str, code: &str, detail: &str) -> Result<(), End> {
-        self.say(error_text(channel, code, detail, self.now())).await
-    }
-
-    /// Tells what is new, market by market, so that what waits to be sent is never more than one market's.
+    /// Tells what is new, channel by channel.
     async fn tell_all(&mut self) -> Result<(), End> {
-        while let Some(news) = self.reader.take(!self.terms.conflate.is_zero()) {
-            self.tell(news).await?;
+        while let Some(news) = self.following.take() {
+            for told in news {
+                // The bytes of a text: they cannot but be one.
+                let text = Utf8Bytes::try_from(told.text).unwrap_or_default();
+                self.feed(Message::Text(text)).await?;
+            }
         }
         self.flush().await
-    }
-
-    async fn tell(&mut self, news: Vec<Delivery>) -> Result<(), End> {
-        let asked_to_conflate = !self.terms.conflate.is_zero();
-        let now = self.now();
-        for delivery in news {
-            let text = match delivery {
-                Delivery::Frame(kind, frame) => {
-                    metrics::counter!("overround_stream_frames_total").increment(1);
-                    // The bytes of a text: they cannot but be one.
-                    Utf8Bytes::try_from(frame.encoded(kind, || frame_text(kind, &frame))).unwrap_or_default()
-                }
-                Delivery::Conflated { market_id, at, frames } => {
-                    let passed_over = u64::try_from(frames).unwrap_or(u64::MAX);
-                    metrics::counter!("overround_stream_conflated_total").increment(passed_over);
-                    // Who asked for it knows.
-                    if asked_to_conflate {
-                        continue;
-                    }
-                    conflated_text(market_id, &at, frames, now).into()
-                }
-                Delivery::Window { market_id, at, sellable, confirmed_at } => {
-                    window_text(market_id, at.as_ref(), sellable, confirmed_at, now).into()
-                }
-            };
-            self.feed(Message::Text(text)).await?;
-        }
-        Ok(())
     }
 
     async fn say(&mut self, text: String) -> Result<(), End> {
@@ -307,10 +190,6 @@ impl Session {
 
     async fn flush(&mut self) -> Result<(), End> {
         in_time(&self.terms, self.socket.flush()).await
-    }
-
-    fn now(&self) -> Timestamp {
-        self.app.clock().now()
     }
 }
 

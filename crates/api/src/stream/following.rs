@@ -1,0 +1,200 @@
+//! What one connection follows: what it may ask for, and what it is told.
+
+use crate::wire::stream::{
+    Channel, Subscribe, conflated_text, error_text, followed_text, frame_text, presence_text, window_text,
+};
+use bytes::Bytes;
+use overround_app::{App, Delivery, Error, Place, Position, Reader, Subscribed};
+use overround_domain::ids::{EventId, MarketId, UserId};
+use overround_domain::time::Timestamp;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How long an epoch may be, in bytes.
+const EPOCH_BYTES_MAX: usize = 64;
+
+/// Why a channel is not followed: a code, and words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The code.
+    pub code: &'static str,
+    /// What to know about it.
+    pub detail: String,
+}
+
+/// What was learnt of the channels of a wish: those there are. None while the database is away.
+pub struct Known {
+    markets: BTreeSet<MarketId>,
+    events: BTreeSet<EventId>,
+}
+
+/// Something to send: its bytes, and where its reader is in a market's channel after it.
+pub struct Told {
+    /// The frame.
+    pub text: Bytes,
+    /// The market and the place, of what is part of its order.
+    pub at: Option<(MarketId, Position)>,
+}
+
+/// What one connection follows.
+pub struct Following {
+    app: App,
+    reader: Reader,
+    user: UserId,
+    /// Whether the connection asked for the newest prices only.
+    conflates: bool,
+    subscriptions_max: usize,
+}
+
+impl Following {
+    /// Nothing yet, for a connection of that user, who may follow so many channels.
+    pub fn new(app: &App, user: UserId, conflate: Duration, subscriptions_max: usize) -> Self {
+        let (app, reader) = (app.clone(), app.reader());
+        Self { app, reader, user, conflates: !conflate.is_zero(), subscriptions_max }
+    }
+
+    /// The present instant, as frames have it.
+    pub fn now(&self) -> Timestamp {
+        self.app.clock().now()
+    }
+
+    /// Follows channels; what to say of each, and whether any is followed now that was not before.
+    pub async fn subscribe_all(&mut self, wishes: &[Subscribe]) -> (Vec<String>, bool) {
+        let known = self.known(wishes).await;
+        let mut has_new = false;
+        let mut say = |wish: &Subscribe| match self.subscribe(wish, known.as_ref()) {
+            Ok(channel) => {
+                has_new = true;
+                followed_text(channel, true, self.now())
+            }
+            Err(Refusal { code, detail }) => error_text(&wish.channel, code, &detail, self.now()),
+        };
+        let said = wishes.iter().map(&mut say).collect();
+        (said, has_new)
+    }
+
+    /// Which of the channels there are; none while that cannot be learnt.
+    pub async fn known(&self, wishes: &[Subscribe]) -> Option<Known> {
+        let channels: BTreeSet<Channel> =
+            wishes.iter().filter_map(|wish| wish.channel.parse().ok()).collect();
+        let (mut markets, mut events) = (Vec::new(), Vec::new());
+        for channel in channels {
+            match channel {
+                Channel::Market(id) => markets.push(id),
+                Channel::Event(id) => events.push(id),
+            }
+        }
+        let known = tokio::try_join!(self.app.known_markets(&markets), self.app.known_events(&events));
+        match known {
+            Ok((markets, events)) => Some(Known { markets, events }),
+            Err(Error::Unavailable { .. }) => None,
+            Err(error) => {
+                tracing::error!(%error, "channels cannot be followed");
+                None
+            }
+        }
+    }
+
+    /// Follows a channel, if it is one of those that are known; none are while the database is away.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn subscribe(&mut self, wish: &Subscribe, known: Option<&Known>) -> Result<Channel, Refusal> {
+        let refusal = |code, detail: &str| Refusal { code, detail: detail.to_owned() };
+        let channel: Channel =
+            wish.channel.parse().map_err(|detail| Refusal { code: "INVALID_CHANNEL", detail })?;
+        let seen = seen(channel, wish).map_err(|detail| refusal("INVALID_PLACE", detail))?;
+        let known =
+            known.ok_or_else(|| refusal("UNAVAILABLE", "nothing can be learnt of it now; ask again"))?;
+        let there_is = match channel {
+            Channel::Market(id) => known.markets.contains(&id),
+            Channel::Event(id) => known.events.contains(&id),
+        };
+        if !there_is {
+            return Err(refusal("NOT_FOUND", "there is no such market or event"));
+        }
+        if self.reader.followed() >= self.subscriptions_max {
+            let detail = format!("a connection follows at most {} channels", self.subscriptions_max);
+            return Err(refusal("TOO_MANY_SUBSCRIPTIONS", &detail));
+        }
+        let subscribed = match channel {
+            Channel::Market(id) => self.reader.subscribe(id, seen),
+            Channel::Event(id) => self.reader.watch(Place::Event(id), wish.present.then_some(self.user)),
+        };
+        match subscribed {
+            Subscribed::Now => Ok(channel),
+            Subscribed::Already => Err(refusal("ALREADY_SUBSCRIBED", "this connection follows it")),
+            Subscribed::Full => Err(refusal("UNAVAILABLE", "this server follows as many channels as it can")),
+        }
+    }
+
+    /// Follows a channel no more; what to say of it.
+    pub fn unsubscribe(&mut self, name: &str) -> String {
+        let channel: Channel = match name.parse() {
+            Ok(channel) => channel,
+            Err(detail) => return error_text(name, "INVALID_CHANNEL", &detail, self.now()),
+        };
+        let was_followed = match channel {
+            Channel::Market(id) => self.reader.unsubscribe(id),
+            Channel::Event(id) => self.reader.unwatch(Place::Event(id)),
+        };
+        match was_followed {
+            true => followed_text(channel, false, self.now()),
+            false => error_text(name, "NOT_SUBSCRIBED", "this connection does not follow it", self.now()),
+        }
+    }
+
+    /// Returns when something that is followed has something new.
+    pub async fn arrived(&self) {
+        self.reader.arrived().await;
+    }
+
+    /// What is new of one channel; none when nothing is new of any. What waits to be sent is never more than that.
+    pub fn take(&mut self) -> Option<Vec<Told>> {
+        let news = self.reader.take(self.conflates)?;
+        Some(news.into_iter().filter_map(|delivery| self.told(delivery)).collect())
+    }
+
+    fn told(&self, delivery: Delivery) -> Option<Told> {
+        let now = self.now();
+        let notice = |text: String| Some(Told { text: text.into(), at: None });
+        match delivery {
+            Delivery::Frame(kind, frame) => {
+                metrics::counter!("overround_stream_frames_total").increment(1);
+                let text = frame.encoded(kind, || frame_text(kind, &frame));
+                Some(Told { text, at: Some((frame.snapshot.market_id, frame.position.clone())) })
+            }
+            Delivery::Conflated { market_id, at, frames } => {
+                let passed_over = u64::try_from(frames).unwrap_or(u64::MAX);
+                metrics::counter!("overround_stream_conflated_total").increment(passed_over);
+                // Who asked for it knows.
+                if self.conflates { None } else { notice(conflated_text(market_id, &at, frames, now)) }
+            }
+            Delivery::Window { market_id, at, sellable, confirmed_at } => {
+                notice(window_text(market_id, at.as_ref(), sellable, confirmed_at, now))
+            }
+            Delivery::Presence { place: Place::Event(event_id), count } => {
+                notice(presence_text(event_id, count, now))
+            }
+            // No channel is a room's yet.
+            Delivery::Presence { place: Place::Room(_), .. } => None,
+        }
+    }
+}
+
+/// The place that a wish names in its channel, if it does.
+fn seen(channel: Channel, wish: &Subscribe) -> Result<Option<Position>, &'static str> {
+    match (channel, wish.epoch.as_deref(), wish.seq) {
+        (Channel::Market(_), _, _) if wish.present => {
+            Err("one is present at an event: at a market nobody is")
+        }
+        (_, None, None) => Ok(None),
+        (Channel::Market(_), Some(epoch), Some(seq)) if epoch.len() <= EPOCH_BYTES_MAX && seq > 0 => {
+            Ok(Some(Position { epoch: epoch.into(), seq }))
+        }
+        (Channel::Market(_), _, _) => Err("give both epoch and seq of a frame, or none"),
+        (Channel::Event(_), _, _) => {
+            Err("an event's frames have no epoch and seq: each says how things stand")
+        }
+    }
+}
