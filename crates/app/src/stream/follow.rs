@@ -98,6 +98,8 @@ impl Follower<'_> {
             heard.extend(chunk.into_iter().filter(|topic| self.following.contains(&topic.market)));
         }
         heard.iter().for_each(|topic| topic.hears(true));
+        // What nothing is known of has no prices that could be too old.
+        heard.retain(|topic| topic.position().is_some());
         look(self.shared, heard).await;
         metrics::gauge!("overround_stream_markets").set(self.following.len() as f64);
     }
