@@ -89,6 +89,11 @@ async fn every_route_admits_whom_it_should() {
     POST /v1/markets/{market_id}/resume                             trader admin
     POST /v1/markets/{market_id}/close                              trader admin
     POST /v1/markets/{market_id}/settle                             trader admin
+    GET  /v1/limits                                                 trader auditor admin
+    POST /v1/limits                                                 trader admin
+    POST /v1/limits/release                                         trader admin
+    GET  /v1/accounts/{account_id}/factors                          trader auditor admin
+    POST /v1/accounts/{account_id}/factors                          trader admin
     GET  /v1/holds                                                  trader auditor admin
     POST /v1/markets/{market_id}/outcomes/{outcome_id}/suspend      trader admin
     POST /v1/markets/{market_id}/outcomes/{outcome_id}/resume       trader admin

@@ -10,6 +10,7 @@ mod cluster;
 mod doctor;
 mod lanes;
 mod ledger;
+mod limits;
 mod live;
 mod markets;
 mod migrations;

@@ -126,6 +126,11 @@ pub const ROUTES: &[RouteRule] = &[
     writes("/v1/markets/{market_id}/resume", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
     writes("/v1/markets/{market_id}/close", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
     writes("/v1/markets/{market_id}/settle", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    lists("/v1/limits", READS_HOLDS),
+    writes("/v1/limits", RUNS_MARKETS, &[], ACTING),
+    writes("/v1/limits/release", RUNS_MARKETS, &[], ACTING),
+    reads("/v1/accounts/{account_id}/factors", READS_HOLDS),
+    writes("/v1/accounts/{account_id}/factors", RUNS_MARKETS, &[], ACTING),
     lists("/v1/holds", READS_HOLDS),
     writes(
         "/v1/markets/{market_id}/outcomes/{outcome_id}/suspend",

@@ -7,6 +7,7 @@ pub mod events;
 pub mod freezes;
 pub mod health;
 pub mod input;
+pub mod limits;
 pub mod markets;
 pub mod names;
 pub mod reports;

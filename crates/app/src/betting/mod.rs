@@ -1,8 +1,10 @@
 //! Placing bets and reading them.
 
+mod limits;
 mod place_bet;
 mod read;
 
+pub use limits::{FactorView, LimitView};
 pub(crate) use read::stored_receipt;
 
 use overround_domain::betting::{
@@ -28,6 +30,8 @@ pub struct BetReceipt {
     pub kind: BetKind,
     /// The stake in minor units.
     pub stake: Cents,
+    /// What was asked for, in minor units, where less of it was staked (FILL_AND_KILL).
+    pub requested_stake: Option<Cents>,
     /// Its currency.
     pub currency: Currency,
     /// The return if every leg wins, in minor units.

@@ -4,6 +4,7 @@ mod bet;
 mod checks;
 mod context;
 mod formula;
+mod limits;
 mod place;
 mod policy;
 mod product;
@@ -14,6 +15,10 @@ mod settle;
 pub use bet::{Acceptance, BetKind, BetResult, BetStatus, LegType, VoidPolicy};
 pub use context::{Fence, LEGS_MAX, MarketView, PlaceContext, PlayerView, RecentBet, Rules};
 pub use formula::{Fraction, FractionError, LegResult, VoidFactor, free_bet_return, leg_factor, stake_share};
+pub use limits::{
+    Factor, FactorError, FillMode, LegLimits, LimitBook, LimitDecision, LimitLevel, LimitScope, MarketClass,
+    StakeLimits,
+};
 pub use place::{AcceptedBet, AcceptedLeg, place};
 pub use policy::PricePolicy;
 pub use refusal::{Refusal, RefusalCode, RefusalData};
