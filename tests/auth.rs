@@ -89,6 +89,7 @@ async fn every_route_admits_whom_it_should() {
     POST /v1/markets/{market_id}/resume                             trader admin
     POST /v1/markets/{market_id}/close                              trader admin
     POST /v1/markets/{market_id}/settle                             trader admin
+    GET  /v1/markets/{market_id}/exposure                           trader auditor admin
     GET  /v1/limits                                                 trader auditor admin
     POST /v1/limits                                                 trader admin
     POST /v1/limits/release                                         trader admin

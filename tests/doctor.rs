@@ -27,10 +27,10 @@ const START: Timestamp = Timestamp::from_millis(1_795_435_200_000);
 
 const CLEAN_BOOK: &str = include_str!("doctor/clean_book.sql");
 
-const CHECKED: [&str; 11] = ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "M1", "E1"];
+const CHECKED: [&str; 12] = ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "B5", "M1", "E1"];
 
 /// The tables that breakages touch.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 19] = [
     "wallet.accounts",
     "wallet.ledger_entries",
     "wallet.idempotency",
@@ -47,6 +47,8 @@ const TABLES: [&str; 17] = [
     "betting.settlements",
     "betting.limits",
     "betting.account_factors",
+    "betting.exposure",
+    "events.checkpoints",
     "events.outbox",
 ];
 
@@ -92,6 +94,7 @@ async fn a_clean_book_breaks_nothing() {
             ("B2", 6),
             ("B3", 6),
             ("B4", 7),
+            ("B5", 0),
             ("M1", 37),
             ("E1", 30),
         ]
@@ -378,7 +381,11 @@ async fn what_the_application_writes_breaks_nothing() {
     house.wallets().await;
     house.freezes().await;
     house.bets_and_trading().await;
+    house.server.app().follow_bets().await.unwrap();
     house.a_removed_runner().await;
+    let behind = doctor::examine(&db.pool(Role::App).await).await.unwrap();
+    assert_eq!(broken(&behind), [], "it is compared with the bets as of its place");
+    house.server.app().follow_bets().await.unwrap();
     let findings = doctor::examine(&db.pool(Role::App).await).await.unwrap();
     assert_eq!(findings.iter().find(|finding| !finding.holds()), None);
     assert!(findings.iter().all(|finding| finding.examined > 0), "{findings:#?}");

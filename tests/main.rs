@@ -8,6 +8,7 @@ mod bets;
 mod cli;
 mod cluster;
 mod doctor;
+mod exposure;
 mod lanes;
 mod ledger;
 mod limits;

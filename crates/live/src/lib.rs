@@ -10,6 +10,7 @@ pub mod bench;
 mod cluster;
 mod connection;
 mod error;
+mod exposure;
 mod fields;
 mod history;
 mod lease;
@@ -21,6 +22,7 @@ mod subscriber;
 mod window;
 
 pub use error::Error;
+pub use exposure::ExposureWrite;
 pub use history::{History, Position};
 pub use lease::Lease;
 pub use live::Live;

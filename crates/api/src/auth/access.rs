@@ -126,6 +126,7 @@ pub const ROUTES: &[RouteRule] = &[
     writes("/v1/markets/{market_id}/resume", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
     writes("/v1/markets/{market_id}/close", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
     writes("/v1/markets/{market_id}/settle", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    reads("/v1/markets/{market_id}/exposure", READS_HOLDS),
     lists("/v1/limits", READS_HOLDS),
     writes("/v1/limits", RUNS_MARKETS, &[], ACTING),
     writes("/v1/limits/release", RUNS_MARKETS, &[], ACTING),

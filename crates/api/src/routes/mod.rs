@@ -4,6 +4,7 @@ mod accounts;
 mod answer;
 mod bets;
 mod events;
+mod exposure;
 mod freezes;
 mod health;
 mod limits;
@@ -49,6 +50,7 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(limits::list_limits, limits::set_limits))
         .routes(routes!(limits::release_limits))
         .routes(routes!(limits::list_factors, limits::set_factor))
+        .routes(routes!(exposure::get_exposure))
         .routes(routes!(trading::list_holds))
         .routes(routes!(trading::suspend_outcome))
         .routes(routes!(trading::resume_outcome))

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod bets;
 pub mod events;
+pub mod exposure;
 pub mod freezes;
 pub mod health;
 pub mod input;

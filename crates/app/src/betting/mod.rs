@@ -1,9 +1,11 @@
 //! Placing bets and reading them.
 
+mod exposure;
 mod limits;
 mod place_bet;
 mod read;
 
+pub use exposure::{CurrencyExposure, ExposureView};
 pub use limits::{FactorView, LimitView};
 pub(crate) use read::stored_receipt;
 

@@ -3,6 +3,7 @@
 mod bet;
 mod checks;
 mod context;
+mod exposure;
 mod formula;
 mod limits;
 mod place;
@@ -14,6 +15,7 @@ mod settle;
 
 pub use bet::{Acceptance, BetKind, BetResult, BetStatus, LegType, VoidPolicy};
 pub use context::{Fence, LEGS_MAX, MarketView, PlaceContext, PlayerView, RecentBet, Rules};
+pub use exposure::{Exposure, ExposureError, Figures, OpenBet, Shape, total_stakes, worst};
 pub use formula::{Fraction, FractionError, LegResult, VoidFactor, free_bet_return, leg_factor, stake_share};
 pub use limits::{
     Factor, FactorError, FillMode, LegLimits, LimitBook, LimitDecision, LimitLevel, LimitScope, MarketClass,
