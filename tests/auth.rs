@@ -91,6 +91,12 @@ async fn every_route_admits_whom_it_should() {
     POST /v1/markets/{market_id}/resume                             writes  trader admin
     POST /v1/markets/{market_id}/close                              writes  trader admin
     POST /v1/markets/{market_id}/settle                             writes  trader admin
+    GET  /v1/markets/{market_id}/exposure                           reads   trader auditor admin
+    GET  /v1/limits                                                 reads   trader auditor admin
+    POST /v1/limits                                                 writes  trader admin
+    POST /v1/limits/release                                         writes  trader admin
+    GET  /v1/accounts/{account_id}/factors                          reads   trader auditor admin
+    POST /v1/accounts/{account_id}/factors                          writes  trader admin
     GET  /v1/holds                                                  reads   trader auditor admin
     POST /v1/markets/{market_id}/outcomes/{outcome_id}/suspend      writes  trader admin
     POST /v1/markets/{market_id}/outcomes/{outcome_id}/resume       writes  trader admin

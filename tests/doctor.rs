@@ -27,10 +27,10 @@ const START: Timestamp = Timestamp::from_millis(1_795_435_200_000);
 
 const CLEAN_BOOK: &str = include_str!("doctor/clean_book.sql");
 
-const CHECKED: [&str; 11] = ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "M1", "E1"];
+const CHECKED: [&str; 12] = ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "B5", "M1", "E1"];
 
 /// The tables that breakages touch.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 19] = [
     "wallet.accounts",
     "wallet.ledger_entries",
     "wallet.idempotency",
@@ -45,6 +45,10 @@ const TABLES: [&str; 15] = [
     "betting.bets",
     "betting.bet_legs",
     "betting.settlements",
+    "betting.limits",
+    "betting.account_factors",
+    "betting.exposure",
+    "events.checkpoints",
     "events.outbox",
 ];
 
@@ -90,6 +94,7 @@ async fn a_clean_book_breaks_nothing() {
             ("B2", 6),
             ("B3", 6),
             ("B4", 7),
+            ("B5", 0),
             ("M1", 37),
             ("E1", 30),
         ]
@@ -309,6 +314,7 @@ impl House {
         let resumed = self.publish(&match_odds("e1", "m1", &[(3, 2), (3, 1)])).await;
         assert_eq!(self.bet("10", 350, &[(&resumed, 1)]).await, 201);
         self.holds(&open).await;
+        self.limits(&open).await;
         assert_eq!(self.trade("close", "c", &second, json!({})).await, 200);
         assert_eq!(self.trade("resume", "r2", &second, json!({})).await, 409);
         self.settle("w1", &first, 0).await;
@@ -328,6 +334,25 @@ impl House {
             trader.post(path, key, &reason).await.expect(200);
         }
         assert_eq!(self.bet("11", 450, &[(market, 0)]).await, 422, "held by itself");
+    }
+
+    /// Stakes are limited, and the account by a factor.
+    async fn limits(&self, market: &Published) {
+        let scope = json!({"level": "MARKET", "market_id": market.market_id.to_string()});
+        let limits = json!({"scope": scope, "currency": "EUR", "stake_cents": 800, "reason": "for a test"});
+        let release = json!({"scope": scope, "currency": "EUR", "reason": "for a test"});
+        let factor = json!({"sport": "tennis", "factor_pct": 50, "reason": "for a test"});
+        let trader = self.server.caller("trader", &[Caller::Trader]);
+        let factors = format!("/v1/accounts/{}/factors", self.account);
+        for (path, key, body) in [
+            ("/v1/limits", "l1", &limits),
+            (factors.as_str(), "l2", &factor),
+            ("/v1/limits/release", "l3", &release),
+            ("/v1/limits", "l4", &limits),
+        ] {
+            trader.post(path, key, body).await.expect(200);
+        }
+        assert_eq!(self.bet("12", 401, &[(market, 1)]).await, 422, "above half of the limit");
     }
 
     /// A runner that is removed, whose bet is void.
@@ -356,7 +381,11 @@ async fn what_the_application_writes_breaks_nothing() {
     house.wallets().await;
     house.freezes().await;
     house.bets_and_trading().await;
+    house.server.app().follow_bets().await.unwrap();
     house.a_removed_runner().await;
+    let behind = doctor::examine(&db.pool(Role::App).await).await.unwrap();
+    assert_eq!(broken(&behind), [], "it is compared with the bets as of its place");
+    house.server.app().follow_bets().await.unwrap();
     let findings = doctor::examine(&db.pool(Role::App).await).await.unwrap();
     assert_eq!(findings.iter().find(|finding| !finding.holds()), None);
     assert!(findings.iter().all(|finding| finding.examined > 0), "{findings:#?}");
@@ -381,7 +410,7 @@ async fn what_the_application_writes_breaks_nothing() {
     let told = told
         .into_iter()
         .chain(by_hand)
-        .chain(["odds.updated", "market.settled", "hold.changed"])
+        .chain(["odds.updated", "market.settled", "hold.changed", "limit.changed", "factor.changed"])
         .map(|name| (name, 0));
     let bets = [("WON", 3), ("LOST", 3), ("VOID", 1), ("PENDING", 3)];
     assert_eq!(rows, told.chain(bets).collect());

@@ -1,273 +1,229 @@
-//! Rate limits: the script against a plain model, what processes share, and what callers are told.
+//! Limits on stakes over HTTP: set, told, counted for the next bet at every process, and let go.
 
-use overround_api::{ApiSettings, ClassRates, Environment, Keys, LocalIssuer, Rates, Role};
-use overround_app::{Clock, LimitKey, Subject};
-use overround_domain::ids::UserId;
-use overround_domain::rate::Rate;
+use overround_api::{ApiSettings, Role};
+use overround_app::{Clock, Published};
+use overround_domain::markets::SourceMarket;
 use overround_domain::time::Timestamp;
-use overround_live::{Charge, Error, Live, Now};
-use overround_testkit::{Caller, Reply, TestDb, TestServer, redis_url, test_settings};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use reqwest::Method;
-use serde_json::json;
-use std::collections::BTreeMap;
-use tokio::time::Instant;
-use uuid::Uuid;
+use overround_testkit::{Caller, Reply, TestDb, TestServer, match_odds, redis_url, test_settings};
+use serde_json::{Value, json};
 
-const T0: Timestamp = Timestamp::from_millis(1_765_000_000_000);
+/// 2026-11-23T12:00:00Z.
+const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
 
-fn user(number: u128) -> LimitKey {
-    LimitKey { subject: Subject::User(UserId::from_uuid(Uuid::from_u128(number))), class: "bets" }
+/// Even chances, open; the house's price is 1.92.
+fn even(event: &str) -> SourceMarket {
+    match_odds(event, event, &[(2, 1), (2, 1)])
 }
 
-fn rate(text: &str) -> Option<Rate> {
-    Some(text.parse().unwrap())
-}
-
-/// The algorithm as its definition has it: a theoretical arrival time for each subject.
-#[derive(Default)]
-struct Model(BTreeMap<u128, i64>);
-
-impl Model {
-    fn charge(&mut self, subject: u128, rate: Rate, spent: i64, asked: i64, now_us: i64) -> (bool, i64) {
-        let interval_us = 1_000_000 / i64::from(rate.per_s());
-        let burst_us = i64::from(rate.burst()) * interval_us;
-        let arrival = self.0.entry(subject).or_insert(0);
-        let owed = ((*arrival).max(now_us) + spent * interval_us).min(now_us + 4 * burst_us);
-        let given = asked == 0 || owed + asked * interval_us <= now_us + burst_us;
-        let owed = if given { owed + asked * interval_us } else { owed };
-        if spent > 0 || (given && asked > 0) {
-            *arrival = owed;
-        }
-        (given, owed - now_us)
-    }
-}
-
-#[tokio::test]
-async fn the_script_does_what_the_model_does() {
-    let url = redis_url().await;
-    let live = Live::connect(&url).unwrap();
-    let mut raw =
-        redis::Client::open(url.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
-    for seed in 0..20 {
-        let _: () = redis::cmd("FLUSHDB").query_async(&mut raw).await.unwrap();
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let rate = Rate::new(random.random_range(1..2_000), random.random_range(1..60)).unwrap();
-        let (mut model, mut now_ms) = (Model::default(), T0.millis());
-        for step in 0..60 {
-            // Clocks are also set back.
-            now_ms += random.random_range(-20..200i64);
-            let draw = |random: &mut ChaCha8Rng| {
-                let (spent, asked) = (random.random_range(0..8u32), random.random_range(0..3u32));
-                (random.random_range(0..3u128), spent * u32::from(random.random_bool(0.3)), asked)
-            };
-            let drawn: Vec<_> = (0..random.random_range(1..6)).map(|_| draw(&mut random)).collect();
-            let charge = |(subject, spent, asked): &(u128, u32, u32)| Charge {
-                key: user(*subject),
-                rate,
-                spent: *spent,
-                asked: *asked,
-            };
-            let charges: Vec<Charge> = drawn.iter().map(charge).collect();
-            let now = Now::At(Timestamp::from_millis(now_ms));
-            let charged = live.charge(&charges, now).await.unwrap();
-            for ((subject, spent, asked), charged) in drawn.into_iter().zip(charged) {
-                let wanted = model.charge(subject, rate, spent.into(), asked.into(), now_ms * 1_000);
-                assert_eq!((charged.given, charged.debt_us), wanted, "seed {seed}, step {step}, {rate}");
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_limit_is_one_key_that_goes_when_nothing_is_owed() {
-    let url = redis_url().await;
-    let live = Live::connect(&url).unwrap();
-    let mut raw =
-        redis::Client::open(url.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
-    let rate = Rate::new(10, 100).unwrap();
-    let charge = Charge { key: user(1), rate, spent: 0, asked: 20 };
-    let charged = live.charge(&[charge], Now::Server).await.unwrap().remove(0);
-    assert_eq!((charged.given, charged.debt_us), (true, 2_000_000));
-    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut raw).await.unwrap();
-    assert_eq!(keys, [format!("limits:{{{}}}:bets", UserId::from_uuid(Uuid::from_u128(1)))]);
-    let lives_ms: i64 = redis::cmd("PTTL").arg(&keys[0]).query_async(&mut raw).await.unwrap();
-    assert!((1..=2_000).contains(&lives_ms), "{lives_ms}");
-    // What somebody else wrote there owes nothing, and does no harm; another kind of value is refused.
-    let _: () = redis::cmd("SET").arg(&keys[0]).arg("many").query_async(&mut raw).await.unwrap();
-    assert_eq!(live.charge(&[charge], Now::Server).await.unwrap()[0].debt_us, 2_000_000);
-    let _: () = redis::cmd("DEL").arg(&keys[0]).query_async(&mut raw).await.unwrap();
-    let _: i64 = redis::cmd("LPUSH").arg(&keys[0]).arg("a list").query_async(&mut raw).await.unwrap();
-    assert!(matches!(live.charge(&[charge], Now::Server).await, Err(Error::Refused(_))));
-    // Nobody owes for ever: a clock that was set back by a year is forgiven.
-    let _: () = redis::cmd("DEL").arg(&keys[0]).query_async(&mut raw).await.unwrap();
-    let (later, now) = (Now::At(T0.plus_millis(31_536_000_000)), Now::At(T0));
-    live.charge(&[charge], later).await.unwrap();
-    assert_eq!(live.charge(&[charge], now).await.unwrap()[0].debt_us, rate.owed_max_us());
-}
-
-/// Only these limits.
-fn limited(reads: ClassRates) -> ApiSettings {
-    ApiSettings { rates: Rates { reads, ..Rates::NONE }, ..ApiSettings::default() }
-}
-
-const NOBODY: ClassRates = ClassRates { user: None, client: None, address: None };
-
-async fn server(db: &TestDb, redis: &str, api: ApiSettings) -> TestServer {
-    TestServer::start_with(db, redis, Clock::manual(T0), test_settings(), api).await
-}
-
-/// Asks until it is refused: how often it was not, and the refusal.
-async fn until_refused(caller: &Caller) -> (usize, Reply) {
-    let mut taken = 0;
-    loop {
-        let reply = caller.get("/v1/events").await;
-        if reply.status == 429 {
-            return (taken, reply);
-        }
-        reply.expect(200);
-        taken += 1;
-    }
-}
-
-#[tokio::test]
-async fn a_caller_is_told_where_they_stand_and_when_to_come_again() {
-    let db = TestDb::create().await;
-    let reads = ClassRates { user: rate("1/20"), address: rate("1000/5000"), ..NOBODY };
-    let server = server(&db, &redis_url().await, limited(reads)).await;
-    let ann = server.caller("ann", &[Role::Player]);
-    let first = ann.get("/v1/events").await;
-    let policies = r#""reads-address";q=5000;w=5, "reads-user";q=20;w=20"#;
-    assert_eq!(first.header("ratelimit-policy"), Some(policies));
-    assert_eq!(first.header("ratelimit"), Some(r#""reads-address";r=4999;t=1, "reads-user";r=19;t=1"#));
-    let began = Instant::now();
-    let (taken, refused) = until_refused(&ann).await;
-    let earned = usize::try_from(began.elapsed().as_secs()).unwrap() + 1;
-    assert!((19..=19 + earned).contains(&taken), "{taken} with {earned} s");
-    let body = refused.problem(429, "RATE_LIMITED");
-    assert_eq!(body["violated_policies"], json!(["reads-user"]));
-    assert_eq!((refused.header("retry-after"), body["status"].as_i64()), (Some("1"), Some(429)));
-    assert_eq!(refused.header("ratelimit-policy"), Some(policies));
-    assert!(refused.header("ratelimit").unwrap().contains(r#""reads-user";r=0;t="#), "{refused:?}");
-    server.caller("bob", &[Role::Player]).get("/v1/events").await.expect(200);
-    // Another class is counted apart, and what is for machines has no limit.
-    ann.post("/v1/accounts", "k", &json!({"currency": "EUR"})).await.expect(201);
-    let healthy = server.anybody().get("/health/live").await;
-    assert_eq!((healthy.status, healthy.header("ratelimit")), (200, None));
-    assert_eq!(server.anybody().get("/metrics").await.header("ratelimit-policy"), None);
-}
-
-#[tokio::test]
-async fn two_processes_share_a_limit() {
-    let (db, redis) = (TestDb::create().await, redis_url().await);
-    let api = limited(ClassRates { user: rate("1/80"), ..NOBODY });
-    let issuer = LocalIssuer::generate(Environment::Development, &api.issuer, &api.audience).unwrap();
-    let start = || {
-        let (issuer, keys) = (issuer.clone(), Keys::Local(issuer.clone()));
-        TestServer::start_behind(&db, &redis, Clock::manual(T0), test_settings(), api.clone(), issuer, keys)
+fn bet(stake_cents: i64, fill: &str, markets: &[&Published]) -> Value {
+    let leg = |market: &&Published| {
+        let (outcome, quote) = market.snapshot.prices.iter().next().unwrap();
+        json!({"market_id": market.market_id.to_string(), "outcome_id": outcome.to_string(),
+            "price": {"num": quote.price.num(), "den": quote.price.den()}, "market_version": market.snapshot.version})
     };
-    let servers = [start().await, start().await];
-    let began = Instant::now();
-    let callers = servers.each_ref().map(|server| server.caller("ann", &[Role::Player]));
-    let (first, second) = tokio::join!(until_refused(&callers[0]), until_refused(&callers[1]));
-    let (taken, earned) = (first.0 + second.0, usize::try_from(began.elapsed().as_secs()).unwrap() + 1);
-    // A burst, and at most what each may give without asking.
-    assert!((80..=80 + 2 * 10 + earned).contains(&taken), "{taken} with {earned} s");
+    let legs: Vec<Value> = markets.iter().map(leg).collect();
+    json!({"stake_cents": stake_cents, "currency": "EUR", "fill": fill, "confirm_duplicate": true, "legs": legs})
+}
+
+/// A house with a player and a trader.
+struct House {
+    server: TestServer,
+    player: Caller,
+    trader: Caller,
+    account: String,
+}
+
+impl House {
+    async fn new(db: &TestDb) -> Self {
+        Self::of(TestServer::start(db, Clock::manual(NOON)).await).await
+    }
+
+    async fn of(server: TestServer) -> Self {
+        let (player, account) = server.funded("alice", 100_000).await;
+        let trader = server.caller("trader", &[Role::Trader]);
+        Self { server, player, trader, account }
+    }
+
+    async fn place(&self, key: &str, body: &Value) -> Reply {
+        self.player.post(&format!("/v1/accounts/{}/bets", self.account), key, body).await
+    }
+
+    /// The largest stake that the refusal of a far too large one says.
+    async fn most(&self, key: &str, markets: &[&Published]) -> i64 {
+        let refused = self.place(key, &bet(90_000, "NORMAL", markets)).await.problem(422, "ABOVE_MAX");
+        refused["stake_cents_max"].as_i64().unwrap()
+    }
+
+    /// Limits a scope in EUR.
+    async fn limit(&self, key: &str, scope: Value, limits: Value) -> Reply {
+        let mut body = json!({"scope": scope, "currency": "EUR", "reason": "for a test"});
+        body.as_object_mut().unwrap().extend(limits.as_object().unwrap().clone());
+        self.trader.post("/v1/limits", key, &body).await
+    }
+
+    async fn factor(&self, key: &str, sport: &str, factor_pct: i64) -> Reply {
+        let body = json!({"sport": sport, "factor_pct": factor_pct, "reason": "for a test"});
+        self.trader.post(&format!("/v1/accounts/{}/factors", self.account), key, &body).await
+    }
 }
 
 #[tokio::test]
-async fn a_small_burst_is_exact_between_processes() {
-    let (db, redis) = (TestDb::create().await, redis_url().await);
-    let api = limited(ClassRates { user: rate("1/7"), ..NOBODY });
-    let issuer = LocalIssuer::generate(Environment::Development, &api.issuer, &api.audience).unwrap();
-    let start = || {
-        let (issuer, keys) = (issuer.clone(), Keys::Local(issuer.clone()));
-        TestServer::start_behind(&db, &redis, Clock::manual(T0), test_settings(), api.clone(), issuer, keys)
+async fn a_limit_counts_for_the_next_bet_until_it_is_let_go() {
+    let db = TestDb::create().await;
+    let house = House::new(&db).await;
+    let market = house.server.publish(&even("e")).await;
+    house.place("before", &bet(90_000, "NORMAL", &[&market])).await.expect(201);
+    let (player, account) = house.server.funded("bob", 100_000).await;
+    let place = async |key: &str, cents: i64| {
+        player.post(&format!("/v1/accounts/{account}/bets"), key, &bet(cents, "NORMAL", &[&market])).await
     };
-    let servers = [start().await, start().await];
-    let began = Instant::now();
-    let callers = servers.each_ref().map(|server| server.caller("ann", &[Role::Player]));
-    let (first, second) = tokio::join!(until_refused(&callers[0]), until_refused(&callers[1]));
-    let (taken, earned) = (first.0 + second.0, usize::try_from(began.elapsed().as_secs()).unwrap() + 1);
-    assert!((7..=7 + earned).contains(&taken), "{taken} with {earned} s");
+    let scope = json!({"level": "MARKET", "market_id": market.market_id.to_string()});
+    let set = house.limit("l", scope.clone(), json!({"liability_cents": 920})).await;
+    let told = set.expect(200);
+    assert_eq!((&told["liability_cents"], &told["volume_cents"]), (&json!(920), &Value::Null));
+    assert_eq!((&told["scope"], &told["version"]), (&scope, &json!(1)));
+    let again = house.limit("l", scope.clone(), json!({"liability_cents": 920})).await;
+    assert_eq!((again.is_replay(), &again.text), (true, &set.text));
+    house.limit("l", scope.clone(), json!({"liability_cents": 1})).await.problem(422, "IDEMPOTENCY_MISMATCH");
+    // A win of 920 at 1.92 is a stake of 1000.
+    let first = place("above", 1001).await;
+    let refused = first.problem(422, "ABOVE_MAX");
+    assert_eq!((&refused["stake_cents_max"], &refused["stake_cents_min"]), (&json!(1000), &json!(100)));
+    place("at", 1000).await.expect(201);
+    let listed = house.trader.get("/v1/limits").await.expect(200);
+    assert_eq!(listed["items"], json!([told]));
+    let release = json!({"scope": scope, "currency": "EUR", "reason": "it is over"});
+    let released = house.trader.post("/v1/limits/release", "r", &release).await.expect(200);
+    assert_eq!((&released["version"], &released["liability_cents"]), (&json!(2), &Value::Null));
+    assert_eq!(house.trader.get("/v1/limits").await.expect(200)["items"], json!([]));
+    let replayed = place("above", 1001).await;
+    assert_eq!((replayed.is_replay(), &replayed.text), (true, &first.text), "what was refused stays so");
+    place("now", 1001).await.expect(201);
+    let told: Vec<(i64, Value)> = sqlx::query_as(
+        "SELECT aggregate_version, payload FROM events.outbox WHERE type = 'limit.changed' ORDER BY aggregate_version",
+    )
+    .fetch_all(&db.admin().await)
+    .await
+    .unwrap();
+    assert_eq!(told.iter().map(|(version, _)| *version).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(told[0].1["market_id"], json!(market.market_id.uuid()));
+    assert_eq!((&told[1].1["reason"], &told[1].1["liability_cents"]), (&json!("it is over"), &Value::Null));
 }
 
 #[tokio::test]
-async fn without_redis_a_process_holds_the_limit_alone() {
+async fn the_strictest_of_all_levels_applies_by_the_factor_and_the_play() {
     let db = TestDb::create().await;
-    // Nothing listens on port 1.
-    let api = limited(ClassRates { user: rate("1/30"), ..NOBODY });
-    let server = server(&db, "redis://127.0.0.1:1/", api).await;
-    let began = Instant::now();
-    let (taken, refused) = until_refused(&server.caller("ann", &[Role::Player])).await;
-    let earned = usize::try_from(began.elapsed().as_secs()).unwrap() + 1;
-    assert!((30..=30 + earned).contains(&taken), "{taken} with {earned} s");
-    refused.problem(429, "RATE_LIMITED");
-    let metrics = server.anybody().get("/metrics").await.text;
-    assert!(metrics.contains("overround_rate_limits_held_alone_total"), "{metrics}");
-    assert!(metrics.contains(r#"overround_rate_limited_total{class="reads",by="user"}"#), "{metrics}");
-}
-
-fn from(server: &TestServer, path: &str, address: &str) -> reqwest::RequestBuilder {
-    server.anybody().request(Method::GET, path).header("X-Forwarded-For", address)
-}
-
-#[tokio::test]
-async fn an_address_has_a_limit_whoever_asks_from_there() {
-    let db = TestDb::create().await;
-    let mut api = limited(ClassRates { address: rate("1/4"), ..NOBODY });
-    api.trusted_proxies = Some("127.0.0.0/8".parse().unwrap());
-    let server = server(&db, &redis_url().await, api).await;
-    let asks = async |path: &str, address: &str| Caller::send(from(&server, path, address)).await.status;
-    // Public routes, and those who have no good token, by their address.
-    for address in ["2001:db8:1:1::1", "2001:db8:1:1::2", "2001:db8:1:1:a:b:c:d"] {
-        assert_eq!(asks("/openapi.json", address).await, 200, "{address}");
-    }
-    assert_eq!(asks("/v1/events", "2001:db8:1:1::9").await, 401);
-    let began = Instant::now();
-    while asks("/v1/events", "2001:db8:1:1::7").await != 429 {
-        assert!(began.elapsed().as_secs() < 10, "an IPv6 network of 64 bits is one address");
-    }
-    assert_eq!(asks("/openapi.json", "2001:db8:1:2::1").await, 200, "another network");
-    // What a client writes before what its proxy saw is not read.
-    for spoofed in ["198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4"] {
-        asks("/openapi.json", &format!("{spoofed}, 192.0.2.9")).await;
-    }
-    while asks("/openapi.json", "198.51.100.5, 192.0.2.9").await != 429 {
-        assert!(began.elapsed().as_secs() < 10, "the client's own word made it another");
-    }
-    assert_eq!(asks("/health/live", "192.0.2.9").await, 200);
+    let house = House::new(&db).await;
+    let market = house.server.publish(&even("e")).await;
+    let mut golf = even("g");
+    golf.event.sport = "golf".to_owned();
+    let golf = house.server.publish(&golf).await;
+    house.limit("1", json!({"level": "DEFAULT"}), json!({"stake_cents": 8000})).await.expect(200);
+    assert_eq!(house.most("1", &[&market]).await, 8000);
+    let sport = |name: &str| json!({"level": "SPORT", "sport": name});
+    house.limit("2", sport("tennis"), json!({"stake_cents": 6000})).await.expect(200);
+    let of_type = json!({"level": "MARKET_TYPE", "market_type": "MATCH_ODDS"});
+    house.limit("3", of_type, json!({"stake_cents": 7000})).await.expect(200);
+    assert_eq!(house.most("2", &[&market]).await, 6000);
+    assert_eq!(house.most("3", &[&golf]).await, 7000);
+    assert_eq!(house.most("4", &[&golf, &market]).await, 6000);
+    let factor = house.factor("f", "golf", 50).await.expect(200);
+    assert_eq!((&factor["factor_pct"], &factor["version"]), (&json!(50), &json!(1)));
+    assert_eq!(house.most("5", &[&golf]).await, 3500);
+    assert_eq!(house.most("6", &[&market]).await, 6000, "in the other sport it has none");
+    let factors = house.trader.get(&format!("/v1/accounts/{}/factors", house.account)).await.expect(200);
+    assert_eq!(factors["items"], json!([factor]));
+    // The market goes in play, and its event turns out to be of the other sport.
+    let in_play = house.server.publish(&SourceMarket { in_play: true, ..even("e") }).await;
+    assert_eq!(house.most("7", &[&in_play]).await, 3000);
+    let mut moved = SourceMarket { in_play: true, ..even("e") };
+    moved.event.sport = "golf".to_owned();
+    let moved = house.server.publish(&moved).await;
+    assert_eq!(house.most("8", &[&moved]).await, 1750);
+    house.factor("f0", "golf", 0).await.expect(200);
+    let none = house.place("9", &bet(100, "FILL_AND_KILL", &[&golf])).await.problem(422, "ABOVE_MAX");
+    assert_eq!(none["stake_cents_max"], 0);
 }
 
 #[tokio::test]
-async fn whoever_is_not_a_proxy_is_not_believed() {
+async fn fill_and_kill_takes_what_may_be_and_says_so_again() {
     let db = TestDb::create().await;
-    let api = limited(ClassRates { address: rate("1/4"), ..NOBODY });
-    let server = server(&db, &redis_url().await, api).await;
-    let mut statuses = Vec::new();
-    for number in 0..40 {
-        let request = from(&server, "/openapi.json", &format!("192.0.2.{number}"));
-        let request = request.header("Forwarded", format!("for=198.51.100.{number}"));
-        statuses.push(Caller::send(request).await.status);
-    }
-    assert!(statuses.contains(&429), "{statuses:?}");
+    let house = House::new(&db).await;
+    let market = house.server.publish(&even("e")).await;
+    house.limit("l", json!({"level": "DEFAULT"}), json!({"stake_cents": 700})).await.expect(200);
+    let taken = house.place("k", &bet(5000, "FILL_AND_KILL", &[&market])).await;
+    let receipt = taken.expect(201);
+    assert_eq!((&receipt["stake_cents"], &receipt["requested_stake_cents"]), (&json!(700), &json!(5000)));
+    assert_eq!(receipt["potential_payout_cents"], 1344);
+    let again = house.place("k", &bet(5000, "FILL_AND_KILL", &[&market])).await;
+    assert_eq!((again.is_replay(), &again.text), (true, &taken.text));
+    let mismatch = house.place("k", &bet(5000, "NORMAL", &[&market])).await;
+    mismatch.problem(422, "IDEMPOTENCY_MISMATCH");
+    let whole = house.place("whole", &bet(650, "FILL_AND_KILL", &[&market])).await.expect(201);
+    assert_eq!((&whole["stake_cents"], whole.get("requested_stake_cents")), (&json!(650), None));
+    house.limit("l2", json!({"level": "DEFAULT"}), json!({"stake_cents": 99})).await.expect(200);
+    let least = house.place("least", &bet(5000, "FILL_AND_KILL", &[&market])).await;
+    assert_eq!(least.problem(422, "ABOVE_MAX")["stake_cents_max"], 0);
+    let account = house.player.get(&format!("/v1/accounts/{}", house.account)).await.expect(200);
+    assert_eq!(account["held_cents"], 1350);
+    let frozen: Vec<Value> =
+        sqlx::query_scalar("SELECT limit_decision FROM betting.bets ORDER BY stake_cents DESC")
+            .fetch_all(&db.admin().await)
+            .await
+            .unwrap();
+    let decision =
+        |asked| json!({"limits_version": 1, "stake_cents_max": 700, "requested_stake_cents": asked});
+    assert_eq!(frozen, [decision(5000), decision(650)]);
 }
 
 #[tokio::test]
-async fn a_machine_client_has_a_rate_of_its_own() {
+async fn what_one_process_limits_the_other_one_does() {
     let db = TestDb::create().await;
-    let reads = ClassRates { user: rate("1/2"), client: rate("1/12"), ..NOBODY };
-    let server = server(&db, &redis_url().await, limited(reads)).await;
-    let token = |subject: &str, client: &str| {
-        let now_s = chrono::Utc::now().timestamp();
-        let settings = server.settings();
-        let claims = json!({"iss": settings.issuer, "aud": settings.audience, "sub": subject, "iat": now_s,
-            "exp": now_s + 600, "roles": ["trader"], "client_id": client});
-        server.with_token(server.issuer().sign_claims(&claims).unwrap())
+    let redis = redis_url().await;
+    let start = async || {
+        let (clock, api) = (Clock::manual(NOON), ApiSettings::default());
+        TestServer::start_with(&db, &redis, clock, test_settings(), api).await
     };
-    let machine = token("pricing", "pricing").get("/v1/events").await;
-    assert_eq!(machine.header("ratelimit-policy"), Some(r#""reads-client";q=12;w=12"#));
-    let person = token("ann", "app").get("/v1/events").await;
-    assert_eq!(person.header("ratelimit-policy"), Some(r#""reads-user";q=2;w=2"#));
+    let here = House::of(start().await).await;
+    let there = start().await;
+    let market = here.server.publish(&even("e")).await;
+    let (player, account) = there.funded("bob", 100_000).await;
+    let bets = format!("/v1/accounts/{account}/bets");
+    for (key, most) in [("1", 5000), ("2", 300), ("3", 4000)] {
+        here.limit(key, json!({"level": "SPORT", "sport": "tennis"}), json!({"stake_cents": most}))
+            .await
+            .expect(200);
+        let refused = player.post(&bets, key, &bet(90_000, "NORMAL", &[&market])).await;
+        assert_eq!(refused.problem(422, "ABOVE_MAX")["stake_cents_max"], most);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_limit_is_refused_by_its_place() {
+    let db = TestDb::create().await;
+    let house = House::new(&db).await;
+    let default = json!({"level": "DEFAULT"});
+    let market = |id: &str| json!({"level": "MARKET", "market_id": id});
+    let refusals = [
+        (default.clone(), json!({}), ""),
+        (default.clone(), json!({"stake_cents": -1}), "/stake_cents"),
+        (default.clone(), json!({"stake_cents": null}), "/stake_cents"),
+        (default, json!({"payout_cents": 5}), "/payout_cents"),
+        (market("mkt_1C4KqX7YvQe3Jm9TzR5bNd"), json!({"stake_cents": 5}), "/scope/market_id"),
+    ];
+    for (number, (scope, limits, pointer)) in refusals.into_iter().enumerate() {
+        let refused = house.limit(&format!("{number}"), scope, limits).await.problem(400, "INVALID_BODY");
+        assert_eq!(refused["errors"][0]["pointer"], pointer, "{refused}");
+    }
+    for scope in
+        [json!({"level": "GALAXY"}), json!({"level": "SPORT"}), json!({"level": "DEFAULT", "sport": "x"})]
+    {
+        let refused = house.limit("scope", scope, json!({"stake_cents": 5})).await;
+        refused.problem(400, "INVALID_BODY");
+    }
+    house.factor("f", "tennis", 501).await.problem(400, "INVALID_BODY");
+    let body = json!({"sport": "tennis", "factor_pct": 10, "reason": "for a test"});
+    let nobody = "/v1/accounts/acct_1C4KqX7YvQe3Jm9TzR5bNd/factors";
+    house.trader.post(nobody, "n", &body).await.problem(404, "NOT_FOUND");
+    house.player.get("/v1/limits").await.problem(403, "FORBIDDEN");
 }

@@ -5,6 +5,21 @@ pub type Breakage = (&'static str, &'static str, i64, &'static str);
 
 pub const BREAKAGES: &[Breakage] = &[
     (
+        "open bets that no exposure counts",
+        "B5",
+        4,
+        "INSERT INTO events.checkpoints
+         SELECT 'exposure', xid8, identity, 0, t.at(30) FROM events.outbox ORDER BY xid8 DESC, identity DESC LIMIT 1",
+    ),
+    (
+        "exposure by no bet",
+        "B5",
+        1,
+        r#"INSERT INTO betting.exposure
+         SELECT t.id('ghost'), 1, jsonb_build_object('EUR', jsonb_build_object(t.id('nobody'),
+             '{"stakes": 1, "payouts": 2, "multiples": 0}'::jsonb)), t.at(30)"#,
+    ),
+    (
         "an entry moved to another posting",
         "L1",
         2,

@@ -22,6 +22,22 @@ pub const UNTOLD: &[Breakage] = &[
         1,
         "INSERT INTO market.holds VALUES (t.id('h'), 'SPORT', 'curling', NULL, NULL, false, 1, 'tom', 'why', t.at(9))",
     ),
+    (
+        "a limit that was changed more often than it was told",
+        "E1",
+        1,
+        "INSERT INTO betting.limits
+         VALUES (t.id('l'), 'SPORT', 'curling', 'EUR', 1, NULL, NULL, 2, 'tom', 'why', t.at(9));
+         INSERT INTO events.outbox
+         SELECT xid8, nextval('events.outbox_identity'), NULL, gen_random_uuid(), 'limit.changed', 'limit', t.id('l'), 1,
+             '{}', NULL, created_at FROM events.outbox WHERE type = 'bet.placed' AND aggregate_id = t.id('won')",
+    ),
+    (
+        "an account's factor without its event",
+        "E1",
+        1,
+        "INSERT INTO betting.account_factors VALUES (t.id('f'), t.id('ann'), 'curling', 10, 1, 'tom', 'why', t.at(9))",
+    ),
     ("a debit without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.debited'"),
     ("a transfer without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.transferred'"),
     (

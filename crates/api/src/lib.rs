@@ -8,10 +8,10 @@ mod cursor;
 mod digest;
 mod docs;
 mod extract;
-mod limits;
 mod metrics;
 mod observe;
 mod problem;
+mod rate_limits;
 mod router;
 mod routes;
 mod serve;
@@ -24,9 +24,9 @@ pub use auth::{
     Access, Auth, AuthError, Keys, LocalIssuer, ROUTES, Role, RouteRule, UnknownRole, user_id_of,
 };
 pub use docs::openapi;
-pub use limits::{Class, ClassRates, Forwarding, NoProxies, Rates, TrustedProxies, UnknownForwarding};
 pub use metrics::{MetricsError, install_metrics};
 pub use metrics_exporter_prometheus::PrometheusHandle;
+pub use rate_limits::{Class, ClassRates, Forwarding, NoProxies, Rates, TrustedProxies, UnknownForwarding};
 pub use router::router;
 pub use serve::{Ending, serve};
 pub use settings::{ApiSettings, Environment, UnknownEnvironment};

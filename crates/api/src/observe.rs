@@ -1,6 +1,6 @@
 //! What happens around every request: its trace id, its deadline, its problem's body, its metrics.
 
-use crate::limits::RateLimitFields;
+use crate::rate_limits::RateLimitFields;
 use crate::state::ApiState;
 use crate::{ApiSettings, metrics, problem};
 use axum::extract::{MatchedPath, Request, State};

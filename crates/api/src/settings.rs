@@ -1,6 +1,6 @@
 //! What an operator may set of the API.
 
-use crate::limits::{ClassRates, Forwarding, Proxies, Rates, TrustedProxies};
+use crate::rate_limits::{ClassRates, Forwarding, Proxies, Rates, TrustedProxies};
 use overround_domain::rate::Rate;
 use std::str::FromStr;
 

@@ -1,6 +1,7 @@
 //! Who does something by hand, and why: kept with what they did.
 
-use crate::Error;
+use crate::{Error, Keyed};
+use tokio::time::Instant;
 
 /// The longest reason and the longest actor, in characters.
 const REASON_LEN_MAX: usize = 1000;
@@ -9,6 +10,15 @@ const ACTOR_LEN_MAX: usize = 255;
 /// Refuses an actor without a name, or with one that is too long to be kept.
 pub(crate) fn check_actor(actor: &str) -> Result<(), Error> {
     check("/actor", actor, ACTOR_LEN_MAX, "an actor")
+}
+
+/// Refuses who has no name, and what is past its deadline.
+pub(crate) fn check_author(actor: &str, keyed: &Keyed) -> Result<(), Error> {
+    check_actor(actor)?;
+    if Instant::now() >= keyed.deadline {
+        return Err(Error::Unavailable { part: "postgres", retry_after_s: 1 });
+    }
+    Ok(())
 }
 
 /// Refuses a reason that says nothing, or is too long to be kept.

@@ -1,9 +1,9 @@
 //! The one handle on all use cases.
 
 use crate::lanes::Lanes;
-use crate::limits::Limits;
 use crate::markets::refresh::{self, Refresh};
 use crate::presence::Presence;
+use crate::rate_limits::Limits;
 use crate::stream::Stream;
 use crate::wallet::Directory;
 use crate::{Clock, Error, Settings, markets};
@@ -147,7 +147,7 @@ impl App {
         &self.inner.presence
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
+    pub(crate) fn rate_limits(&self) -> &Limits {
         &self.inner.limits
     }
 

@@ -37,6 +37,10 @@ stored_enum! {
         MarketSettled = "market.settled",
         /// A trader, or the house itself, took something off sale, or let it go again.
         HoldChanged = "hold.changed",
+        /// A trader limited the stakes of a scope, or let them go.
+        LimitChanged = "limit.changed",
+        /// A trader changed what the limits of an account are multiplied by in a sport.
+        FactorChanged = "factor.changed",
         /// A payment through a PSP succeeded.
         PaymentsSucceeded = "payments.succeeded",
         /// A message was posted in a chat room.
@@ -60,6 +64,8 @@ impl EventType {
             Self::BetPlaced | Self::BetSettled => "bet",
             Self::OddsUpdated | Self::MarketSettled => "market",
             Self::HoldChanged => "hold",
+            Self::LimitChanged => "limit",
+            Self::FactorChanged => "factor",
             Self::PaymentsSucceeded => "payment",
             Self::ChatMessage => "room",
         }

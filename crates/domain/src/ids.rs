@@ -181,6 +181,8 @@ typed_ids! {
     SettlementId = "stl";
     /// What keeps markets off sale.
     HoldId = "hld";
+    /// What limits stakes: limits of a scope, or the factor of an account.
+    LimitId = "lim";
     /// A domain event in the outbox.
     DomainEventId = "dev";
 }

@@ -5,6 +5,7 @@
 //! task that renewed them by itself would keep the prices of a silent producer on sale.
 
 mod every;
+mod exposure;
 mod holder;
 mod partition_keeper;
 mod settler;
@@ -20,5 +21,7 @@ pub fn run(app: &App, stop: &CancellationToken) -> JoinSet<()> {
     workers.spawn(partition_keeper::run(app.clone(), stop.clone()));
     workers.spawn(holder::run(app.clone(), stop.clone()));
     workers.spawn(settler::run(app.clone(), stop.clone()));
+    workers.spawn(exposure::follow(app.clone(), stop.clone()));
+    workers.spawn(exposure::repair(app.clone(), stop.clone()));
     workers
 }

@@ -1,11 +1,11 @@
 //! Who may call which route: one table. A route that is not in it is answered to nobody.
 
 use super::Role;
-use crate::limits::Class;
 use crate::problem::{
     ACCOUNT_EXISTS, Code, ILLEGAL_TRANSITION, NOT_FOUND, TOO_MANY_CONNECTIONS, UPGRADE_REQUIRED,
     VERSION_NOT_REACHED,
 };
+use crate::rate_limits::Class;
 use overround_domain::betting::RefusalCode;
 
 /// Who may call a route.
@@ -135,6 +135,12 @@ pub const ROUTES: &[RouteRule] = &[
     writes("/v1/markets/{market_id}/resume", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
     writes("/v1/markets/{market_id}/close", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
     writes("/v1/markets/{market_id}/settle", RUNS_MARKETS, &[ILLEGAL_TRANSITION], ACTING),
+    reads("/v1/markets/{market_id}/exposure", READS_HOLDS),
+    lists("/v1/limits", READS_HOLDS),
+    writes("/v1/limits", RUNS_MARKETS, &[], ACTING),
+    writes("/v1/limits/release", RUNS_MARKETS, &[], ACTING),
+    reads("/v1/accounts/{account_id}/factors", READS_HOLDS),
+    writes("/v1/accounts/{account_id}/factors", RUNS_MARKETS, &[], ACTING),
     lists("/v1/holds", READS_HOLDS),
     writes(
         "/v1/markets/{market_id}/outcomes/{outcome_id}/suspend",

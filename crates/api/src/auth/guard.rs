@@ -3,8 +3,8 @@
 use super::access::{Access, ROUTES, RouteRule};
 use super::{Auth, Caller};
 use crate::ApiSettings;
-use crate::limits::{self, Limited, RateLimitFields};
 use crate::problem::{FORBIDDEN, Problem};
+use crate::rate_limits::{self, Limited, RateLimitFields};
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -71,9 +71,9 @@ fn answer(policies: &[Policy], standings: &[Standing], mut answer: Response) -> 
 }
 
 fn refused(policy: &Policy, standing: &Standing) -> Problem {
-    let (class, whose) = limits::name(policy);
+    let (class, whose) = rate_limits::name(policy);
     metrics::counter!("overround_rate_limited_total", "class" => class, "by" => whose).increment(1);
-    Problem::rate_limited(format!("{class}-{whose}"), limits::seconds(standing.retry_after_us).max(1))
+    Problem::rate_limited(format!("{class}-{whose}"), rate_limits::seconds(standing.retry_after_us).max(1))
 }
 
 impl Gate {

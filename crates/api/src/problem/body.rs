@@ -103,7 +103,7 @@ pub struct RefusalBody {
     /// The least stake, in minor units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stake_cents_min: Option<i64>,
-    /// The largest stake that would be taken, in minor units.
+    /// The largest stake that would be taken, in minor units; 0 where none would.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stake_cents_max: Option<i64>,
     /// What can be staked or withdrawn, in minor units.

@@ -4,8 +4,10 @@ mod accounts;
 mod answer;
 mod bets;
 mod events;
+mod exposure;
 mod freezes;
 mod health;
+mod limits;
 mod markets;
 mod reports;
 mod statements;
@@ -46,6 +48,10 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(markets::resume_market))
         .routes(routes!(markets::close_market))
         .routes(routes!(markets::settle_market))
+        .routes(routes!(limits::list_limits, limits::set_limits))
+        .routes(routes!(limits::release_limits))
+        .routes(routes!(limits::list_factors, limits::set_factor))
+        .routes(routes!(exposure::get_exposure))
         .routes(routes!(trading::list_holds))
         .routes(routes!(trading::suspend_outcome))
         .routes(routes!(trading::resume_outcome))

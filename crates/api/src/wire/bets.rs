@@ -1,13 +1,13 @@
 //! Bets on the wire.
 
 use super::input::{Amount, Attrs, Version};
-use super::names::{BetAcceptance, BetKind, BetResult, BetStatus, LegType, VoidFactor, VoidPolicy};
+use super::names::{BetAcceptance, BetKind, BetResult, BetStatus, FillMode, LegType, VoidFactor, VoidPolicy};
 use super::{PriceTerms, Time, schema};
 use overround_app::{BetReceipt, BetView, LegReceipt};
 use overround_domain::betting::{LegRequest, LegResult, PlaceBet as Command, PricePolicy};
 use overround_domain::ids::{AccountId, BetId, EventId, LegId, MarketId, OutcomeId};
 use overround_domain::markets::Line;
-use overround_domain::money::Currency;
+use overround_domain::money::{Cents, Currency};
 use overround_domain::odds::Price;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -27,6 +27,11 @@ pub struct PlaceBet {
     /// The stake in minor units.
     #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 500)]
     pub stake_cents: Amount,
+    /// What becomes of a stake above the largest that may be taken: `NORMAL` refuses the bet, `FILL_AND_KILL` stakes
+    /// so much of it as may be, if that is at least the least stake; the receipt says how much.
+    #[serde(default = "all_or_nothing")]
+    #[schema(default = "NORMAL")]
+    pub fill: FillMode,
     /// The account's currency.
     #[schema(value_type = String, pattern = "^[A-Z]{3}$", example = "EUR")]
     pub currency: Currency,
@@ -43,6 +48,10 @@ pub struct PlaceBet {
     #[serde(deserialize_with = "some_legs")]
     #[schema(min_items = 1)]
     pub legs: Vec<Leg>,
+}
+
+fn all_or_nothing() -> FillMode {
+    FillMode::Normal
 }
 
 fn no_move() -> PricePolicy {
@@ -102,6 +111,7 @@ impl From<PlaceBet> for Command {
     fn from(body: PlaceBet) -> Self {
         Self {
             stake: body.stake_cents.0,
+            fill: body.fill.into(),
             currency: body.currency,
             price_policy: body.price_policy,
             confirm_duplicate: body.confirm_duplicate,
@@ -150,9 +160,13 @@ pub struct BetTerms {
     pub accepted_at: Time,
     /// Single or parlay.
     pub kind: BetKind,
-    /// The stake in minor units.
+    /// The stake in minor units: what was taken of what was asked for.
     #[schema(example = 500)]
     pub stake_cents: i64,
+    /// The stake that was asked for, where less was taken (`FILL_AND_KILL`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 800, nullable = false)]
+    pub requested_stake_cents: Option<i64>,
     /// The currency.
     #[schema(value_type = String, example = "EUR")]
     pub currency: Currency,
@@ -301,6 +315,7 @@ fn split(receipt: BetReceipt) -> (BetTerms, Vec<ReceiptLeg>) {
         accepted_at: receipt.accepted_at.into(),
         kind: receipt.kind.into(),
         stake_cents: receipt.stake.get(),
+        requested_stake_cents: receipt.requested_stake.map(Cents::get),
         currency: receipt.currency,
         potential_payout_cents: receipt.potential_payout.get(),
         price_policy: receipt.price_policy,

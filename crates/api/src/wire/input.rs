@@ -35,6 +35,16 @@ impl<'de> Deserialize<'de> for Amount {
     }
 }
 
+/// The amount of a limit, from zero; none where it is left out.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Level(pub Option<Cents>);
+
+impl<'de> Deserialize<'de> for Level {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        whole(d, 0).map(|cents| Self(Some(Cents::new(cents))))
+    }
+}
+
 /// An amount above or below zero.
 #[derive(Debug, Clone, Copy)]
 pub struct SignedAmount(pub Cents);

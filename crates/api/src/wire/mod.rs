@@ -4,9 +4,11 @@
 pub mod accounts;
 pub mod bets;
 pub mod events;
+pub mod exposure;
 pub mod freezes;
 pub mod health;
 pub mod input;
+pub mod limits;
 pub mod markets;
 pub mod names;
 pub mod reports;

@@ -59,6 +59,8 @@ names! {
     }
     /// Single or parlay.
     BetKind is betting::BetKind { Single = "SINGLE", Parlay = "PARLAY" }
+    /// What becomes of a stake that is above what may be taken.
+    FillMode is betting::FillMode { Normal = "NORMAL", FillAndKill = "FILL_AND_KILL" }
     /// The kind of selection of a leg.
     LegType is betting::LegType { Straight = "STRAIGHT", Sgp = "SGP", Prop = "PROP" }
     /// Whether a bet is open.

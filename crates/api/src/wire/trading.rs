@@ -14,8 +14,8 @@ use utoipa::ToSchema;
 /// The most characters of a sport.
 const SPORT_LEN_MAX: usize = 100;
 
-/// A sport in a path: a lower-case word.
-#[derive(Debug, Clone)]
+/// A sport, in a path or a body: a lower-case word.
+#[derive(Debug, Clone, Serialize)]
 pub struct Sport(pub String);
 
 impl<'de> Deserialize<'de> for Sport {

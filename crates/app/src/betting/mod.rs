@@ -1,8 +1,12 @@
 //! Placing bets and reading them.
 
+mod exposure;
+mod limits;
 mod place_bet;
 mod read;
 
+pub use exposure::{CurrencyExposure, ExposureView};
+pub use limits::{FactorView, LimitView};
 pub(crate) use read::stored_receipt;
 
 use overround_domain::betting::{
@@ -28,6 +32,8 @@ pub struct BetReceipt {
     pub kind: BetKind,
     /// The stake in minor units.
     pub stake: Cents,
+    /// What was asked for, in minor units, where less of it was staked (FILL_AND_KILL).
+    pub requested_stake: Option<Cents>,
     /// Its currency.
     pub currency: Currency,
     /// The return if every leg wins, in minor units.

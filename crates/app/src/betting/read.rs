@@ -3,8 +3,9 @@
 use super::{BetReceipt, BetView, LegReceipt};
 use crate::wallet::Player;
 use crate::{App, Error, Listed, Page};
-use overround_domain::betting::{AcceptedBet, AcceptedLeg, BetStatus};
+use overround_domain::betting::{AcceptedBet, AcceptedLeg, BetStatus, LimitDecision};
 use overround_domain::ids::{AccountId, BetId, LegId};
+use overround_domain::money::Cents;
 use overround_store::Store;
 use overround_store::betting::bets::{self, BetKey, BetRow};
 use overround_store::betting::legs::{self, LegRow};
@@ -35,6 +36,7 @@ impl BetReceipt {
             accepted_at: bet.accepted_at,
             kind: bet.kind,
             stake: bet.stake,
+            requested_stake: requested(bet.limited, bet.stake),
             currency: bet.currency,
             potential_payout: bet.potential_payout,
             price_policy: bet.price_policy,
@@ -44,6 +46,11 @@ impl BetReceipt {
             legs,
         }
     }
+}
+
+/// What was asked for, where it is not what was staked.
+fn requested(limited: Option<LimitDecision>, stake: Cents) -> Option<Cents> {
+    limited.map(|decision| decision.requested_stake_cents).filter(|requested| *requested != stake)
 }
 
 impl BetView {
@@ -56,6 +63,7 @@ impl BetView {
             accepted_at: row.accepted_at.unwrap_or(row.created_at),
             kind: row.kind,
             stake: row.stake,
+            requested_stake: requested(row.limited, row.stake),
             currency: row.currency,
             potential_payout: row.potential_payout,
             price_policy: row.price_policy,

@@ -134,7 +134,14 @@ impl Decider<'_> {
             recent,
         };
         let markets = self.views(command);
-        let context = PlaceContext { now: self.now, player: &view, markets: &markets, rules: self.rules };
+        let limits_version = self.loaded.limits.version();
+        let context = PlaceContext {
+            now: self.now,
+            player: &view,
+            markets: &markets,
+            rules: self.rules,
+            limits_version,
+        };
         let bet = match place(&command.request, &context) {
             Ok(bet) => bet,
             Err(refusal) => return Ok(Err(refusal)),
@@ -162,7 +169,9 @@ impl Decider<'_> {
                 let held = self.snapshots.get(&leg.market_id);
                 let on_sale = held.filter(|held| held.until.is_none_or(|until| self.instant < until));
                 let snapshot = on_sale.map(|held| Arc::clone(&held.snapshot));
-                (leg.market_id, MarketView { fence, snapshot })
+                let (account, currency) = (command.player.account_id, command.request.currency);
+                let limits = self.loaded.limits.of_leg(account, currency, leg.market_id);
+                (leg.market_id, MarketView { fence, snapshot, limits })
             })
             .collect()
     }

@@ -1,6 +1,7 @@
 //! Load: the rows that a batch's commands touch.
 
 use super::command::{Command, MoveMoney};
+use super::limits::{LimitCache, Limits};
 use crate::wallet::{Act, ByHand, Player};
 use overround_domain::betting::{Fence, RecentBet};
 use overround_domain::ids::{AccountId, BetId, MarketId, PostingId};
@@ -8,6 +9,7 @@ use overround_domain::time::Timestamp;
 use overround_domain::wallet::{Book, Cell};
 use overround_store::betting::bets::{self, BetKey, BetRow};
 use overround_store::betting::legs::{self, LegRow};
+use overround_store::market::fences::Locked;
 use overround_store::wallet::idempotency::{self, Begin, Claim, Claimed};
 use overround_store::{Error, Tx, market, wallet};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +27,8 @@ pub(super) struct Loaded {
     pub recent: BTreeMap<AccountId, Vec<RecentBet>>,
     /// The fences of the markets that bets are on.
     pub fences: BTreeMap<(MarketId, Cell), Fence>,
+    /// What limits the stakes of bets.
+    pub limits: Arc<Limits>,
     /// The postings to reverse that were reversed before.
     pub reversed: BTreeSet<PostingId>,
     /// The number of the last freeze of each account that is to be frozen or let go and has one.
@@ -47,12 +51,18 @@ pub(super) async fn load(
     tx: &mut Tx,
     commands: &[Arc<Command>],
     begin: Begin,
+    limits: &LimitCache,
     now: Timestamp,
 ) -> Result<Loaded, Error> {
     let Claimed { cells, first } = claim(tx, commands, begin, now).await?;
     let commands: Vec<Arc<Command>> =
         commands.iter().filter(|command| cells.contains(&command.player().cell)).cloned().collect();
-    let fences = market::fences::lock_shared(tx, &wanted_fences(&commands)).await?;
+    let Locked { fences, limits_version } =
+        market::fences::lock_shared(tx, &wanted_fences(&commands)).await?;
+    let limits = match limits_version {
+        Some(version) => limits.at(tx, version, fences.keys().map(|(market, _)| *market)).await?,
+        None => Arc::default(),
+    };
     let in_cells: Vec<Cell> = cells.iter().copied().collect();
     let accounts = load_accounts(tx, &commands, &in_cells).await?;
     let recent = accounts.iter().map(|loaded| (loaded.account.id, loaded.recent_bets.clone())).collect();
@@ -60,7 +70,7 @@ pub(super) async fn load(
     let reversed = wallet::reversals::among(tx, &to_reverse(&commands), &in_cells).await?;
     let freezes = wallet::freezes::versions(tx, &to_freeze(&commands), &in_cells).await?;
     let bets = load_bets(tx, &commands, &in_cells).await?;
-    Ok(Loaded { cells, first, book, recent, fences, reversed, freezes, bets })
+    Ok(Loaded { cells, first, book, recent, fences, limits, reversed, freezes, bets })
 }
 
 async fn claim(

@@ -8,6 +8,7 @@
 
 mod command;
 mod decide;
+mod limits;
 mod load;
 mod queue;
 mod run;
@@ -50,9 +51,10 @@ impl Lanes {
         refresh: &Arc<Refresh>,
     ) -> Self {
         let queue = Arc::new(Queue::new(settings.queue_depth));
+        let limits = Arc::new(limits::LimitCache::default());
         let lane = |_| {
             let cache = Cache { live: live.clone(), clock: clock.clone(), refresh: Arc::clone(refresh) };
-            let runner = Runner::new(store.clone(), cache, settings);
+            let runner = Runner::new(store.clone(), cache, settings, Arc::clone(&limits));
             tokio::spawn(work(Arc::new(runner), Arc::clone(&queue), settings.batch_max.max(1)))
         };
         let tasks = Mutex::new((0..settings.lanes.max(1)).map(lane).collect());

@@ -3,6 +3,7 @@
 use super::Job;
 use super::command::{Command, Outcome, Reply};
 use super::decide::{Decider, KeptAnswer, OnSale};
+use super::limits::LimitCache;
 use super::load;
 use super::queue::Batch;
 use super::write::{Writes, write};
@@ -36,6 +37,8 @@ pub(super) struct Runner {
     own: Store,
     cache: Cache,
     rules: Arc<Rules>,
+    /// What all lanes of the process know of the limits.
+    limits: Arc<LimitCache>,
     batch_max: usize,
     /// Whether it met another process at a cell just now.
     meets_others: AtomicBool,
@@ -45,9 +48,17 @@ pub(super) struct Runner {
 const MEETS_OTHERS: Duration = Duration::from_millis(1);
 
 impl Runner {
-    pub(super) fn new(store: Store, cache: Cache, settings: &Settings) -> Self {
+    pub(super) fn new(store: Store, cache: Cache, settings: &Settings, limits: Arc<LimitCache>) -> Self {
         let (rules, batch_max) = (Arc::new(settings.rules.clone()), settings.batch_max.max(1));
-        Self { own: store.for_a_lane(), store, cache, rules, batch_max, meets_others: AtomicBool::new(false) }
+        Self {
+            own: store.for_a_lane(),
+            store,
+            cache,
+            rules,
+            limits,
+            batch_max,
+            meets_others: AtomicBool::new(false),
+        }
     }
 
     /// Closes the lane's connection.
@@ -146,13 +157,14 @@ impl Runner {
     ) -> Result<Vec<Outcome>, overround_store::Error> {
         let (commands, snapshots) = (Arc::clone(commands), Arc::clone(snapshots));
         let (clock, rules) = (self.cache.clock.clone(), Arc::clone(&self.rules));
+        let limits = Arc::clone(&self.limits);
         self.own
             .run("lane", Isolation::Serializable, move |tx| {
                 let (commands, snapshots) = (Arc::clone(&commands), Arc::clone(&snapshots));
-                let (clock, rules) = (clock.clone(), Arc::clone(&rules));
+                let (clock, rules, limits) = (clock.clone(), Arc::clone(&rules), Arc::clone(&limits));
                 Box::pin(async move {
                     let now = clock.now();
-                    let loaded = load::load(tx, &commands, begin, now).await?;
+                    let loaded = load::load(tx, &commands, begin, &limits, now).await?;
                     let decider = Decider {
                         clock: &clock,
                         now,

@@ -4,7 +4,7 @@ use super::MarketAction;
 use super::commit::{hold_changed, load, market_settled};
 use super::decide::{Known, Offers, is_final};
 use super::version::{Said, Version};
-use crate::authored::{check_actor, check_reason};
+use crate::authored::{check_author, check_reason};
 use crate::wallet::key_mismatch;
 use crate::{Answer, App, Error, Keyed};
 use overround_domain::ids::{HoldId, MarketId};
@@ -16,7 +16,6 @@ use overround_store::{Isolation, Tx, events};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use tokio::time::Instant;
 
 /// A request to act on a market.
 pub(super) struct Act {
@@ -214,13 +213,4 @@ fn answer(kept: Kept, market: MarketId) -> Result<MarketAction, Error> {
 fn validate(act: &Act) -> Result<(), Error> {
     act.reason.as_deref().map_or(Ok(()), check_reason)?;
     check_author(&act.actor, &act.keyed)
-}
-
-/// Refuses who has no name, and what is past its deadline.
-pub(super) fn check_author(actor: &str, keyed: &Keyed) -> Result<(), Error> {
-    check_actor(actor)?;
-    if Instant::now() >= keyed.deadline {
-        return Err(Error::Unavailable { part: "postgres", retry_after_s: 1 });
-    }
-    Ok(())
 }

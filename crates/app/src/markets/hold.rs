@@ -4,12 +4,12 @@
 //! otherwise then follow in batches, each with a version of its own. The call answers when all have. Where it does
 //! not get so far, [`App::follow_holds`] does, at whichever process comes to it first.
 
-use super::act::{check_author, said};
+use super::act::said;
 use super::commit::{hold_changed, load};
 use super::decide::decide_again;
 use super::version::{Said, Version};
 use super::{GroupAction, HoldView};
-use crate::authored::check_reason;
+use crate::authored::{check_author, check_reason};
 use crate::wallet::key_mismatch;
 use crate::{Answer, App, Error, Keyed, Listed, Page};
 use overround_domain::ids::{HoldId, MarketId};

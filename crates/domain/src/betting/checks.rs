@@ -1,9 +1,11 @@
 //! The rules that a bet is checked against, in one table: the order of [`CHECKS`] is the order of the
 //! checks, and a test holds it to the order of [`RefusalCode`].
 
+use super::limits::{Ceilings, house_stake, largest_paying, largest_stake};
 use super::product::Product;
 use super::{
-    Fence, LEGS_MAX, LegRequest, LegType, PlaceBet, PlaceContext, RefusalCode, RefusalData, potential_payout,
+    Factor, Fence, FillMode, LEGS_MAX, LegLimits, LegRequest, LegType, PlaceBet, PlaceContext, RefusalCode,
+    RefusalData,
 };
 use crate::ids::OutcomeId;
 use crate::markets::{MarketStatus, Quote, Snapshot, SuspensionReason};
@@ -17,12 +19,16 @@ pub(super) struct SeenLeg<'a> {
     pub(super) snapshot: Option<&'a Snapshot>,
     /// The outcome's price on offer; there on every leg that passed BETTING_SUSPENDED.
     pub(super) quote: Option<&'a Quote>,
+    pub(super) limits: LegLimits,
 }
 
 /// A bet as it is checked.
 pub(super) struct Attempt<'a> {
     pub(super) request: &'a PlaceBet,
     pub(super) legs: Vec<SeenLeg<'a>>,
+    /// The product of the prices on offer, and what may be staked at it; there once every leg passed
+    /// BETTING_SUSPENDED.
+    pub(super) offer: Option<(Product, Ceilings)>,
     pub(super) context: &'a PlaceContext<'a>,
 }
 
@@ -71,8 +77,41 @@ pub(super) const CHECKS: &[(RefusalCode, Check)] = &[
 
 impl<'a> Attempt<'a> {
     pub(super) fn new(request: &'a PlaceBet, context: &'a PlaceContext<'a>) -> Self {
-        let legs = request.legs.iter().map(|leg| SeenLeg::new(leg, context)).collect();
-        Self { request, legs, context }
+        let legs: Vec<SeenLeg<'a>> = request.legs.iter().map(|leg| SeenLeg::new(leg, context)).collect();
+        let prices: Option<Vec<_>> = legs.iter().map(|leg| leg.quote.map(|quote| quote.price)).collect();
+        let offer = prices.map(|prices| {
+            let price = Product::of(prices);
+            let ceilings = ceilings(&legs, &price, context);
+            (price, ceilings)
+        });
+        Self { request, legs, offer, context }
+    }
+
+    /// What is staked if nothing refuses the bet, in minor units.
+    pub(super) fn stake(&self) -> Cents {
+        let asked = self.request.stake;
+        match (self.request.fill, &self.offer) {
+            (FillMode::FillAndKill, Some((_, ceilings))) => asked.min(ceilings.both()),
+            _ => asked,
+        }
+    }
+
+    /// The potential payout of that; none while a leg has no price, or past the end of the numbers.
+    pub(super) fn payout(&self) -> Option<Cents> {
+        self.offer.as_ref()?.0.floor_of(self.stake())
+    }
+
+    /// Whatever the rules' number, a stake is money.
+    fn stake_min(&self) -> Cents {
+        self.context.rules.stake_min.max(Cents::new(1))
+    }
+
+    /// Whether a ceiling stands in the bet's way: above it nothing is taken, or so much as it leaves.
+    fn is_above(&self, ceiling: impl Fn(&Ceilings) -> Cents) -> bool {
+        self.offer.as_ref().is_none_or(|(_, ceilings)| match self.request.fill {
+            FillMode::Normal => self.request.stake > ceiling(ceilings),
+            FillMode::FillAndKill => ceiling(ceilings) < self.stake_min(),
+        })
     }
 }
 
@@ -81,7 +120,8 @@ impl<'a> SeenLeg<'a> {
         let market = context.markets.get(&request.market_id);
         let snapshot = market.and_then(|market| market.snapshot.as_deref());
         let quote = snapshot.and_then(|snapshot| snapshot.prices.get(&request.outcome_id));
-        Self { request, fence: market.and_then(|market| market.fence), snapshot, quote }
+        let limits = market.map(|market| market.limits).unwrap_or_default();
+        Self { request, fence: market.and_then(|market| market.fence), snapshot, quote, limits }
     }
 
     fn status(&self) -> Option<MarketStatus> {
@@ -107,11 +147,18 @@ impl<'a> SeenLeg<'a> {
     }
 }
 
-/// The potential payout at the current prices; none while a leg has no price, or past the end of the
-/// numbers.
-pub(super) fn payout(bet: &Attempt<'_>) -> Option<Cents> {
-    let prices: Option<Vec<_>> = bet.legs.iter().map(|leg| leg.quote.map(|quote| quote.price)).collect();
-    potential_payout(bet.request.stake, prices?).ok()
+/// The largest stakes at a total price, by every leg's limits and the house's own numbers.
+fn ceilings(legs: &[SeenLeg<'_>], price: &Product, context: &PlaceContext<'_>) -> Ceilings {
+    let rules = context.rules;
+    let factor = legs.iter().map(|leg| leg.limits.factor).min().unwrap_or(Factor::ONE);
+    let by_limits = legs.iter().filter(|leg| !leg.limits.limits.is_none()).filter_map(|leg| {
+        let in_play = leg.snapshot.is_some_and(|snapshot| snapshot.in_play);
+        largest_stake(&leg.limits, in_play.then_some(rules.in_play_limit_pct), price)
+    });
+    Ceilings {
+        stake: by_limits.fold(house_stake(rules.stake_max, factor), Cents::min),
+        payout: largest_paying(rules.payout_max, price),
+    }
 }
 
 fn plain(message: impl Into<String>) -> Finding {
@@ -253,34 +300,37 @@ fn currency_mismatch(bet: &Attempt<'_>) -> Option<Finding> {
 }
 
 fn below_min(bet: &Attempt<'_>) -> Option<Finding> {
-    // Whatever the rules' number, a stake is money.
-    let stake_min = bet.context.rules.stake_min.max(Cents::new(1));
+    let stake_min = bet.stake_min();
     (bet.request.stake < stake_min)
         .then(|| bounded(format!("the stake is below the least, {stake_min} minor units"), bet))
 }
 
 fn above_max(bet: &Attempt<'_>) -> Option<Finding> {
-    let stake_max = bet.context.rules.stake_max;
-    (bet.request.stake > stake_max)
-        .then(|| bounded(format!("the stake is above the largest, {stake_max} minor units"), bet))
+    bet.is_above(|ceilings| ceilings.stake).then(|| {
+        let most = bet.offer.as_ref().map_or(Cents::ZERO, |(_, ceilings)| ceilings.stake);
+        bounded(format!("no stake above {most} minor units is taken on this bet"), bet)
+    })
 }
 
+/// The finding, with the stakes that would be taken. Where the largest is below the least, none would: it is 0.
 fn bounded(message: String, bet: &Attempt<'_>) -> Finding {
     let mut finding = plain(message);
-    finding.data.stake_cents_min = Some(bet.context.rules.stake_min.get());
-    finding.data.stake_cents_max = Some(bet.context.rules.stake_max.get());
+    let most = bet.offer.as_ref().map_or(Cents::ZERO, |(_, ceilings)| ceilings.both());
+    let most = if most < bet.stake_min() { Cents::ZERO } else { most };
+    finding.data.stake_cents_min = Some(bet.stake_min().get());
+    finding.data.stake_cents_max = Some(most.get());
     finding
 }
 
 fn max_payout(bet: &Attempt<'_>) -> Option<Finding> {
     let payout_max = bet.context.rules.payout_max;
-    let payable = payout(bet).is_some_and(|payout| payout <= payout_max);
-    (!payable).then(|| plain(format!("the potential payout is above the largest, {payout_max} minor units")))
+    bet.is_above(|ceilings| ceilings.payout)
+        .then(|| bounded(format!("the potential payout is above the largest, {payout_max} minor units"), bet))
 }
 
 fn insufficient_funds(bet: &Attempt<'_>) -> Option<Finding> {
     let available = bet.context.player.available;
-    (bet.request.stake > available).then(|| {
+    (bet.stake() > available).then(|| {
         let mut finding = plain(format!("the stake is above the balance, {available} minor units"));
         finding.data.available_cents = Some(available.get());
         finding

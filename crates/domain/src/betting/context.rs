@@ -1,5 +1,6 @@
 //! What a bet is decided over: the player, the markets, the rules' numbers and the time.
 
+use super::LegLimits;
 use crate::ids::MarketId;
 use crate::markets::{MarketStatus, Snapshot};
 use crate::money::{Cents, Currency};
@@ -27,6 +28,8 @@ pub struct MarketView {
     pub fence: Option<Fence>,
     /// Its snapshot; none when the cache has none that may still be sold.
     pub snapshot: Option<Arc<Snapshot>>,
+    /// What limits this account's stakes on it.
+    pub limits: LegLimits,
 }
 
 /// A bet that the account placed moments ago.
@@ -62,6 +65,8 @@ pub struct Rules {
     pub stake_max: Cents,
     /// The largest potential payout.
     pub payout_max: Cents,
+    /// What is left of the limits of markets in play, in per cent.
+    pub in_play_limit_pct: u32,
     /// The largest number of legs; above [`LEGS_MAX`] it counts as that.
     pub legs_max: usize,
     /// For how long the same bet under another key needs to be confirmed, in milliseconds.
@@ -75,6 +80,7 @@ impl Default for Rules {
             stake_min: Cents::new(100),
             stake_max: Cents::new(1_000_000),
             payout_max: Cents::new(100_000_000),
+            in_play_limit_pct: 50,
             legs_max: LEGS_MAX,
             duplicate_window_ms: 3_000,
         }
@@ -92,4 +98,6 @@ pub struct PlaceContext<'a> {
     pub markets: &'a BTreeMap<MarketId, MarketView>,
     /// The rules' numbers.
     pub rules: &'a Rules,
+    /// The version of the limits that stand in the markets' views.
+    pub limits_version: i64,
 }

@@ -3,7 +3,9 @@
 mod bet;
 mod checks;
 mod context;
+mod exposure;
 mod formula;
+mod limits;
 mod place;
 mod policy;
 mod product;
@@ -13,7 +15,12 @@ mod settle;
 
 pub use bet::{Acceptance, BetKind, BetResult, BetStatus, LegType, VoidPolicy};
 pub use context::{Fence, LEGS_MAX, MarketView, PlaceContext, PlayerView, RecentBet, Rules};
+pub use exposure::{Exposure, ExposureError, Figures, OpenBet, Shape, total_stakes, worst};
 pub use formula::{Fraction, FractionError, LegResult, VoidFactor, free_bet_return, leg_factor, stake_share};
+pub use limits::{
+    Factor, FactorError, FillMode, LegLimits, LimitBook, LimitDecision, LimitLevel, LimitScope, MarketClass,
+    StakeLimits,
+};
 pub use place::{AcceptedBet, AcceptedLeg, place};
 pub use policy::PricePolicy;
 pub use refusal::{Refusal, RefusalCode, RefusalData};

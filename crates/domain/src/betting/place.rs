@@ -1,7 +1,10 @@
 //! Deciding a bet: every rule in its order, the first failure wins (betting rules, "Placement").
 
-use super::checks::{Attempt, CHECKS, Check, Finding, SeenLeg, payout};
-use super::{BetKind, LegType, PlaceBet, PlaceContext, PricePolicy, Refusal, RefusalCode, VoidPolicy};
+use super::checks::{Attempt, CHECKS, Check, Finding, SeenLeg};
+use super::{
+    BetKind, Factor, LegType, LimitDecision, PlaceBet, PlaceContext, PricePolicy, Refusal, RefusalCode,
+    VoidPolicy,
+};
 use crate::ids::{EventId, MarketId, OutcomeId};
 use crate::markets::{Line, Snapshot};
 use crate::money::{Cents, Currency};
@@ -53,6 +56,8 @@ pub struct AcceptedBet {
     pub bet_delay_ms: i64,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+    /// How its stake was limited; none where nothing but the house's own numbers limits it, and all of it was taken.
+    pub limited: Option<LimitDecision>,
     /// Its legs by position.
     pub legs: Vec<AcceptedLeg>,
 }
@@ -82,7 +87,7 @@ fn refusal(code: RefusalCode, check: &Check, bet: &Attempt<'_>) -> Option<Refusa
 }
 
 fn accept(bet: &Attempt<'_>) -> Result<AcceptedBet, Refusal> {
-    let Attempt { request, legs, context } = bet;
+    let Attempt { request, legs, context, .. } = bet;
     // The checks have seen a price on every leg and a payout of the whole; without, nothing is sold.
     let legs_accepted: Option<Vec<AcceptedLeg>> = legs.iter().map(SeenLeg::accepted).collect();
     let not_on_sale = || Refusal::new(RefusalCode::BettingSuspended, "an outcome is not on sale");
@@ -90,15 +95,28 @@ fn accept(bet: &Attempt<'_>) -> Result<AcceptedBet, Refusal> {
     let legs_accepted = legs_accepted.ok_or_else(not_on_sale)?;
     Ok(AcceptedBet {
         kind: BetKind::of_legs(legs_accepted.len()),
-        stake: request.stake,
+        stake: bet.stake(),
         currency: request.currency,
-        potential_payout: payout(bet).ok_or_else(too_large)?,
+        potential_payout: bet.payout().ok_or_else(too_large)?,
         price_policy: request.price_policy,
         void_policy: VoidPolicy::Leg,
         rules_version: context.rules.rules_version,
         bet_delay_ms: legs.iter().filter_map(|leg| leg.snapshot).map(delay_ms).max().unwrap_or(0),
         accepted_at: context.now,
+        limited: limited(bet),
         legs: legs_accepted,
+    })
+}
+
+/// What is kept of how the stake was limited.
+fn limited(bet: &Attempt<'_>) -> Option<LimitDecision> {
+    let (_, ceilings) = bet.offer.as_ref()?;
+    let by_limits =
+        bet.legs.iter().any(|leg| !leg.limits.limits.is_none() || leg.limits.factor != Factor::ONE);
+    (by_limits || bet.stake() != bet.request.stake).then_some(LimitDecision {
+        limits_version: bet.context.limits_version,
+        stake_cents_max: ceilings.both(),
+        requested_stake_cents: bet.request.stake,
     })
 }
 

@@ -22,9 +22,9 @@ impl Product {
     }
 
     /// `floor(stake * product)`; none for a negative stake and past the end of the numbers.
-    pub(super) fn floor_of(self, stake: Cents) -> Option<Cents> {
+    pub(super) fn floor_of(&self, stake: Cents) -> Option<Cents> {
         let stake = u64::try_from(stake.get()).ok()?;
-        let floor = self.num * stake / self.den;
+        let floor = &self.num * stake / &self.den;
         floor.to_i64().map(Cents::new)
     }
 }

@@ -1,6 +1,6 @@
 //! What a player asks for.
 
-use super::{LegType, PricePolicy};
+use super::{FillMode, LegType, PricePolicy};
 use crate::ids::{MarketId, OutcomeId};
 use crate::markets::Line;
 use crate::money::{Cents, Currency};
@@ -32,6 +32,8 @@ pub struct LegRequest {
 pub struct PlaceBet {
     /// The stake in minor units.
     pub stake: Cents,
+    /// What becomes of a stake above what may be taken.
+    pub fill: FillMode,
     /// Its currency.
     pub currency: Currency,
     /// Which moves of the price are allowed.

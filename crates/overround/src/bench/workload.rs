@@ -8,7 +8,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderName, HeaderValue, Request, Uri};
 use http_body_util::Full;
 use overround_api::{LocalIssuer, Role};
-use overround_domain::betting::{LegRequest, LegType, PlaceBet, PricePolicy};
+use overround_domain::betting::{FillMode, LegRequest, LegType, PlaceBet, PricePolicy};
 use overround_domain::ids::AccountId;
 use overround_domain::markets::Snapshot;
 use overround_domain::money::{Cents, Currency};
@@ -175,6 +175,7 @@ impl Draw {
         let bet = self.next(&workload)?;
         let command = PlaceBet {
             stake: Cents::new(bet.stake_cents),
+            fill: FillMode::Normal,
             currency: Currency::EUR,
             price_policy: PricePolicy::Any,
             confirm_duplicate: false,

@@ -4,7 +4,7 @@
 
 mod check;
 mod file;
-mod limits;
+mod rate_limits;
 mod settings;
 mod value;
 

@@ -132,6 +132,8 @@ settings! {
     stake_cents_max: i64 = 1_000_000;
     /// The largest potential payout of one bet, in minor units.
     payout_cents_max: i64 = 100_000_000;
+    /// What is left of the limits on stakes while a market is in play, in per cent.
+    in_play_limit_pct: u32 = 50;
     /// The largest number of legs of one bet, at most 20.
     legs_max: usize = 20;
     /// For how long the same bet under another key counts as sent twice, in milliseconds.

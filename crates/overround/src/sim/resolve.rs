@@ -11,7 +11,7 @@ use super::workload::{
     pounds,
 };
 use messages::{changed, template};
-use overround_domain::betting::{Fraction, LegRequest, LegResult, LegType, PlaceBet};
+use overround_domain::betting::{FillMode, Fraction, LegRequest, LegResult, LegType, PlaceBet};
 use overround_domain::ids::{AccountId, MarketId, OutcomeId, PostingId};
 use overround_domain::markets::{Line, MarketStatus, SourceMarket};
 use overround_domain::money::{Cents, Currency};
@@ -227,6 +227,7 @@ impl Resolver<'_> {
         }
         let bet = PlaceBet {
             stake: Cents::new(self.amount(plan.slot, plan.stake)),
+            fill: FillMode::Normal,
             currency: currency(plan.slot, plan.foreign),
             price_policy: plan.policy,
             confirm_duplicate: plan.confirms,

@@ -4,13 +4,15 @@ use crate::cells::distinct;
 use crate::{Error, Statement, keyset};
 use chrono::{DateTime, Utc};
 use overround_domain::betting::{
-    Acceptance, AcceptedBet, BetKind, BetResult, BetSettlement, BetStatus, PricePolicy, VoidPolicy,
+    Acceptance, AcceptedBet, BetKind, BetResult, BetSettlement, BetStatus, LimitDecision, PricePolicy,
+    VoidPolicy,
 };
 use overround_domain::ids::{AccountId, BetId};
 use overround_domain::money::{Cents, Currency};
 use overround_domain::time::Timestamp;
 use overround_domain::wallet::Cell;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use sqlx::{FromRow, PgExecutor};
 use uuid::Uuid;
 
@@ -47,6 +49,8 @@ pub struct BetRow {
     pub rules_version: i32,
     /// The in-play delay of its markets, in milliseconds.
     pub bet_delay_ms: i64,
+    /// How its stake was limited, where more than the house's own numbers did.
+    pub limited: Option<LimitDecision>,
     /// Paid back so far, in minor units.
     pub returned: Cents,
     /// The generation of the settlement that says so; 0 before the first.
@@ -83,10 +87,10 @@ pub fn insert(to: &mut Statement, bets: &[NewBet]) {
     }
     to.add(
         "INSERT INTO betting.bets (id, cell, account_id, stake_cents, currency, potential_payout_cents, kind, \
-                price_policy, void_policy, rules_version, bet_delay_ms, accepted_at, created_at, status, acceptance) \
+                price_policy, void_policy, rules_version, bet_delay_ms, accepted_at, created_at, limit_decision, status, acceptance) \
          SELECT b.*, 'PENDING', 'ACCEPTED' FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::bigint[], \
                 $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::integer[], $11::bigint[], \
-                $12::timestamptz[], $13::timestamptz[]) AS b",
+                $12::timestamptz[], $13::timestamptz[], $14::jsonb[]) AS b",
     )
     .bind(bets.iter().map(|new| new.id.uuid()).collect::<Vec<_>>())
     .bind(bets.iter().map(|new| new.cell.get()).collect::<Vec<_>>())
@@ -100,7 +104,8 @@ pub fn insert(to: &mut Statement, bets: &[NewBet]) {
     .bind(bets.iter().map(|new| new.bet.rules_version).collect::<Vec<_>>())
     .bind(bets.iter().map(|new| new.bet.bet_delay_ms).collect::<Vec<_>>())
     .bind(bets.iter().map(|new| new.bet.accepted_at.to_datetime()).collect::<Vec<_>>())
-    .bind(bets.iter().map(|new| new.created_at.to_datetime()).collect::<Vec<_>>());
+    .bind(bets.iter().map(|new| new.created_at.to_datetime()).collect::<Vec<_>>())
+    .bind(bets.iter().map(|new| new.bet.limited.map(Json)).collect::<Vec<_>>());
 }
 
 /// A bet that a settlement decides.
@@ -161,6 +166,7 @@ struct Read {
     void_policy: String,
     rules_version: i32,
     bet_delay_ms: i64,
+    limit_decision: Option<serde_json::Value>,
     returned_cents: i64,
     settlement_generation: i32,
     version: i64,
@@ -191,6 +197,11 @@ impl TryFrom<Read> for BetRow {
             void_policy: row.void_policy.parse().map_err(|_| bad("void_policy", &row.void_policy))?,
             rules_version: row.rules_version,
             bet_delay_ms: row.bet_delay_ms,
+            limited: row
+                .limit_decision
+                .map(serde_json::from_value)
+                .transpose()
+                .map_err(|error| Error::inconsistent(TABLE, "limit_decision", row.id, error))?,
             returned: Cents::new(row.returned_cents),
             settlement_generation: row.settlement_generation,
             version: row.version,
@@ -210,7 +221,7 @@ macro_rules! select_bets {
     ($rest:literal) => {
         concat!(
             "SELECT b.id, b.cell, b.account_id, b.stake_cents, b.currency, b.potential_payout_cents, b.status, \
-             b.acceptance, b.result, b.kind, b.price_policy, b.void_policy, b.rules_version, b.bet_delay_ms, \
+             b.acceptance, b.result, b.kind, b.price_policy, b.void_policy, b.rules_version, b.bet_delay_ms, b.limit_decision, \
              b.returned_cents, b.settlement_generation, b.version, b.accepted_at, b.settled_at, b.created_at \
              FROM betting.bets b ",
             $rest

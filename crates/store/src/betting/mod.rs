@@ -1,5 +1,9 @@
-//! `betting`: bets, their legs, and what they were settled at.
+//! `betting`: bets, their legs, what they were settled at, what limits their stakes, and what the
+//! open ones come to.
 
+pub mod account_factors;
 pub mod bets;
+pub mod exposure;
 pub mod legs;
+pub mod limits;
 pub mod settlements;

@@ -48,6 +48,10 @@ WITH transfers AS MATERIALIZED (
     SELECT 'market.settled', market_id, generation::text FROM market.results
     UNION ALL
     SELECT 'hold.changed', h.id, change::text FROM market.holds h, generate_series(1, h.version) AS changes (change)
+    UNION ALL
+    SELECT 'limit.changed', l.id, change::text FROM betting.limits l, generate_series(1, l.version) AS changes (change)
+    UNION ALL
+    SELECT 'factor.changed', f.id, change::text FROM betting.account_factors f, generate_series(1, f.version) AS changes (change)
 ), told AS (
     SELECT type, aggregate_id, CASE type
         WHEN 'account.opened' THEN ''
@@ -65,11 +69,13 @@ WITH transfers AS MATERIALIZED (
         WHEN 'bet.settled' THEN concat(payload ->> 'generation', ' ', payload ->> 'return_cents')
         WHEN 'odds.updated' THEN aggregate_version::text
         WHEN 'hold.changed' THEN aggregate_version::text
+        WHEN 'limit.changed' THEN aggregate_version::text
+        WHEN 'factor.changed' THEN aggregate_version::text
         ELSE coalesce(payload ->> 'generation', '')
         END AS detail
     FROM events.outbox
     WHERE type IN ('account.opened', 'account.frozen', 'account.unfrozen', 'wallet.credited', 'wallet.debited', 'wallet.adjusted', 'wallet.reversed',
-        'wallet.opened', 'wallet.transferred', 'bet.placed', 'bet.settled', 'odds.updated', 'market.settled', 'hold.changed')
+        'wallet.opened', 'wallet.transferred', 'bet.placed', 'bet.settled', 'odds.updated', 'market.settled', 'hold.changed', 'limit.changed', 'factor.changed')
 ), pairs AS MATERIALIZED (
     SELECT type, aggregate_id, detail, sum(change) AS changes, sum(event) AS events
     FROM (

@@ -32,7 +32,7 @@ impl Finding {
 }
 
 /// The invariants that rows in PostgreSQL can show, each with the statement that computes it.
-const CHECKS: [(&str, &str); 11] = [
+const CHECKS: [(&str, &str); 12] = [
     ("L1", include_str!("l1.sql")),
     ("L2", include_str!("l2.sql")),
     ("L3", include_str!("l3.sql")),
@@ -42,6 +42,7 @@ const CHECKS: [(&str, &str); 11] = [
     ("B2", include_str!("b2.sql")),
     ("B3", include_str!("b3.sql")),
     ("B4", include_str!("b4.sql")),
+    ("B5", include_str!("b5.sql")),
     ("M1", include_str!("m1.sql")),
     ("E1", include_str!("e1.sql")),
 ];

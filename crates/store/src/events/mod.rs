@@ -1,5 +1,7 @@
 //! `events.outbox`: each change's event, written in the change's own transaction.
 
+pub mod log;
+
 use crate::{Error, Statement, Tx};
 use overround_domain::events::DomainEvent;
 use sqlx::types::Json;

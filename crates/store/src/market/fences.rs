@@ -74,6 +74,16 @@ struct Read {
     cell: i16,
     status: String,
     status_version: i64,
+    limits_version: i64,
+}
+
+/// What a batch of bets reads of its markets.
+#[derive(Debug, Default)]
+pub struct Locked {
+    /// The fences.
+    pub fences: BTreeMap<(MarketId, Cell), Fence>,
+    /// The version of the limits (`betting.limits_version`); none where there is no fence to lock.
+    pub limits_version: Option<i64>,
 }
 
 /// Locks the fences of these markets in these cells FOR SHARE until the transaction ends: no status
@@ -81,15 +91,13 @@ struct Read {
 ///
 /// # Errors
 /// The database's, or [`Error::Inconsistent`].
-pub async fn lock_shared(
-    tx: &mut Tx,
-    wanted: &[(MarketId, Cell)],
-) -> Result<BTreeMap<(MarketId, Cell), Fence>, Error> {
+pub async fn lock_shared(tx: &mut Tx, wanted: &[(MarketId, Cell)]) -> Result<Locked, Error> {
     if wanted.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(Locked::default());
     }
     let rows: Vec<Read> = sqlx::query_as(
-        "SELECT f.market_id, f.cell, f.status, f.status_version \
+        "SELECT f.market_id, f.cell, f.status, f.status_version, \
+                (SELECT v.version FROM betting.limits_version v WHERE v.id = 1) AS limits_version \
          FROM unnest($1::uuid[], $2::smallint[]) AS w (market_id, cell) \
          JOIN market.fences f ON f.market_id = w.market_id AND f.cell = w.cell AND f.cell = any($3) \
          ORDER BY f.market_id, f.cell FOR SHARE OF f",
@@ -99,7 +107,9 @@ pub async fn lock_shared(
     .bind(distinct(wanted.iter().map(|(_, cell)| *cell)))
     .fetch_all(&mut **tx)
     .await?;
-    rows.into_iter()
+    let limits_version = rows.first().map(|row| row.limits_version);
+    let fences = rows
+        .into_iter()
         .map(|row| {
             let key = format!("({}, {})", row.market_id, row.cell);
             let bad = |column, detail: &str| Error::inconsistent(TABLE, column, &key, detail);
@@ -108,5 +118,6 @@ pub async fn lock_shared(
             let fence = Fence { status, status_version: row.status_version };
             Ok(((MarketId::from_uuid(row.market_id), cell), fence))
         })
-        .collect()
+        .collect::<Result<_, Error>>()?;
+    Ok(Locked { fences, limits_version })
 }

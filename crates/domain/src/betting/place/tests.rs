@@ -1,11 +1,12 @@
 mod accepted;
+mod limited;
 mod prices;
 mod refusals;
 
 use super::{AcceptedBet, place};
 use crate::betting::{
-    Fence, LegRequest, LegType, MarketView, PlaceBet, PlaceContext, PlayerView, PricePolicy, RecentBet,
-    Refusal, RefusalCode, Rules,
+    Fence, FillMode, LegLimits, LegRequest, LegType, MarketView, PlaceBet, PlaceContext, PlayerView,
+    PricePolicy, RecentBet, Refusal, RefusalCode, Rules,
 };
 use crate::ids::{EventId, MarketId, OutcomeId};
 use crate::markets::{Line, MarketStatus, Quote, Snapshot};
@@ -67,6 +68,7 @@ impl Attempt {
         Self {
             request: PlaceBet {
                 stake: cents(1000),
+                fill: FillMode::Normal,
                 currency: Currency::EUR,
                 price_policy: PricePolicy::None,
                 confirm_duplicate: false,
@@ -86,7 +88,7 @@ impl Attempt {
 
     fn place(&self) -> Result<AcceptedBet, Refusal> {
         let Self { request, player, markets, rules, now } = self;
-        place(request, &PlaceContext { now: *now, player, markets, rules })
+        place(request, &PlaceContext { now: *now, player, markets, rules, limits_version: 4 })
     }
 
     /// The code and the leg of its refusal.
@@ -134,7 +136,7 @@ fn view(n: usize, price: Price) -> MarketView {
         prices,
         suspensions: Vec::new(),
     };
-    MarketView { fence: Some(fence), snapshot: Some(snapshot.into()) }
+    MarketView { fence: Some(fence), snapshot: Some(snapshot.into()), limits: LegLimits::default() }
 }
 
 /// A bet of one leg at 2.00.

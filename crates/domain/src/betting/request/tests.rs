@@ -1,5 +1,5 @@
 use super::{LegRequest, PlaceBet};
-use crate::betting::{LegType, PricePolicy};
+use crate::betting::{FillMode, LegType, PricePolicy};
 use crate::ids::{MarketId, OutcomeId};
 use crate::markets::Line;
 use crate::money::Currency;
@@ -22,6 +22,7 @@ fn leg(n: u64) -> LegRequest {
 
 fn bet(legs: Vec<LegRequest>) -> PlaceBet {
     PlaceBet {
+        fill: FillMode::Normal,
         stake: cents(1000),
         currency: Currency::EUR,
         price_policy: PricePolicy::None,

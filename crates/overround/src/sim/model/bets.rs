@@ -233,7 +233,7 @@ fn refuse_whole(limits: &Limits, purse: &Purse, bet: &PlaceBet, legs: &[Seen<'_>
     let stake = bet.stake.get();
     let bounds = RefusalData {
         stake_cents_min: Some(limits.stake_min),
-        stake_cents_max: Some(limits.stake_max),
+        stake_cents_max: Some(largest(limits, &filled(legs))),
         ..RefusalData::default()
     };
     if stake < limits.stake_min {
@@ -243,7 +243,7 @@ fn refuse_whole(limits: &Limits, purse: &Purse, bet: &PlaceBet, legs: &[Seen<'_>
         return Some(Verdict::Refused { code: RefusalCode::AboveMax, leg: None, data: bounds });
     }
     if payout(stake, &filled(legs)) > limits.payout_max {
-        return Some(refused(RefusalCode::MaxPayout));
+        return Some(Verdict::Refused { code: RefusalCode::MaxPayout, leg: None, data: bounds });
     }
     (stake > purse.balance).then(|| purse.insufficient())
 }
@@ -266,6 +266,18 @@ fn filled(legs: &[Seen<'_>]) -> Vec<Filled> {
         Some(Filled { event: shown.event, price: runner.offer?, version: shown.version })
     };
     legs.iter().filter_map(fill).collect()
+}
+
+/// The largest stake that would be taken; 0 where none would.
+fn largest(limits: &Limits, legs: &[Filled]) -> i64 {
+    // Payouts grow with stakes: halve what is between one that is payable and one that is not.
+    let (mut payable, mut not) = (0, limits.stake_max + 1);
+    while not - payable > 1 {
+        let stake = payable + (not - payable) / 2;
+        let is_payable = payout(stake, legs) <= limits.payout_max;
+        *(if is_payable { &mut payable } else { &mut not }) = stake;
+    }
+    if payable < limits.stake_min { 0 } else { payable }
 }
 
 fn payout(stake: i64, legs: &[Filled]) -> i64 {

@@ -32,6 +32,7 @@ fn accepted(kind: BetKind, payout: i64, legs: Vec<AcceptedLeg>) -> AcceptedBet {
         rules_version: 1,
         bet_delay_ms: 0,
         accepted_at: NOW,
+        limited: None,
         legs,
     }
 }

@@ -16,8 +16,8 @@ enum Says {
     Version,
     /// The outcomes of the leg and the last one.
     Related,
-    /// The least and the largest stake.
-    Bounds,
+    /// The least stake, and the largest that would be taken.
+    Most(i64),
     /// The balance.
     Balance,
 }
@@ -105,9 +105,9 @@ const BREAKAGES: &[Breakage] = &[
         bet.request.legs[n].leg_type = LegType::Prop;
     }),
     (RefusalCode::CurrencyMismatch, By::Bet, Says::Nothing, |bet, _| bet.request.currency = currency("GBP")),
-    (RefusalCode::BelowMin, By::Bet, Says::Bounds, |bet, _| bet.rules.stake_min = cents(1001)),
-    (RefusalCode::AboveMax, By::Bet, Says::Bounds, |bet, _| bet.rules.stake_max = cents(999)),
-    (RefusalCode::MaxPayout, By::Bet, Says::Nothing, |bet, _| bet.rules.payout_max = cents(10_908)),
+    (RefusalCode::BelowMin, By::Bet, Says::Most(1_000_000), |bet, _| bet.rules.stake_min = cents(1001)),
+    (RefusalCode::AboveMax, By::Bet, Says::Most(999), |bet, _| bet.rules.stake_max = cents(999)),
+    (RefusalCode::MaxPayout, By::Bet, Says::Most(999), |bet, _| bet.rules.payout_max = cents(10_908)),
     (RefusalCode::InsufficientFunds, By::Bet, Says::Balance, |bet, _| bet.player.available = cents(999)),
 ];
 
@@ -139,9 +139,9 @@ fn said(says: Says, bet: &Attempt, n: usize) -> RefusalData {
         Says::Related => {
             RefusalData { related_outcomes: vec![outcome(n), outcome(LAST)], ..RefusalData::default() }
         }
-        Says::Bounds => RefusalData {
+        Says::Most(most) => RefusalData {
             stake_cents_min: Some(bet.rules.stake_min.get()),
-            stake_cents_max: Some(bet.rules.stake_max.get()),
+            stake_cents_max: Some(most),
             ..RefusalData::default()
         },
         Says::Balance => {

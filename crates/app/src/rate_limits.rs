@@ -125,7 +125,7 @@ impl Drop for Limits {
 impl App {
     /// Where a subject stands, if this process knows that it may not be served now. Nothing is charged.
     pub fn is_over_limit(&self, policy: &Policy) -> Option<Standing> {
-        let shared = &self.limits().shared;
+        let shared = &self.rate_limits().shared;
         let debt_us = locked(&shared.tabs.get(&policy.key)?).debt_us(shared.now_us());
         let over = policy.rate.take(debt_us).is_none();
         over.then(|| policy.rate.standing(false, debt_us))
@@ -134,7 +134,7 @@ impl App {
     /// Charges one request to each of its limits; where it then stands under each, in their order and up to the first
     /// that does not allow it. One that a limit refuses may have been charged to the others.
     pub async fn charge_request(&self, policies: &[Policy]) -> Vec<Standing> {
-        let shared = &self.limits().shared;
+        let shared = &self.rate_limits().shared;
         let mut standings = Vec::with_capacity(policies.len());
         let mut asks = Vec::new();
         for policy in policies {

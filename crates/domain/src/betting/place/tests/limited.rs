@@ -1,0 +1,80 @@
+use super::{Attempt, outcome, single};
+use crate::betting::{Factor, FillMode, LimitDecision, RefusalCode, StakeLimits};
+use crate::test_support::{cents, price};
+
+fn factor(pct: u16) -> Factor {
+    Factor::from_pct(pct).unwrap()
+}
+
+fn stake_of(most: i64) -> StakeLimits {
+    StakeLimits { stake: Some(cents(most)), ..StakeLimits::default() }
+}
+
+/// The largest stake that its refusal says; none where it is taken.
+fn most(bet: &Attempt) -> Option<(RefusalCode, i64)> {
+    bet.place().err().map(|refusal| (refusal.code, refusal.data.stake_cents_max.unwrap()))
+}
+
+#[test]
+fn the_smallest_of_the_limits_of_every_leg_counts() {
+    let mut bet = Attempt::at(&[price(3, 1), price(2, 1)]);
+    bet.market(0).limits.limits = stake_of(900);
+    bet.market(1).limits.limits = stake_of(800);
+    assert_eq!(most(&bet), Some((RefusalCode::AboveMax, 800)));
+    // At 6.00 in all: a win of at most 2500 is a stake of 500.
+    bet.market(0).limits.limits.liability = Some(cents(2500));
+    assert_eq!(most(&bet), Some((RefusalCode::AboveMax, 500)));
+    bet.request.stake = cents(500);
+    let decision =
+        LimitDecision { limits_version: 4, stake_cents_max: cents(500), requested_stake_cents: cents(500) };
+    assert_eq!(bet.place().unwrap().limited, Some(decision));
+}
+
+#[test]
+fn in_play_and_the_account_s_factor_scale_the_limits_of_their_legs_only() {
+    let mut bet = Attempt::at(&[price(3, 1), price(2, 1)]);
+    bet.market(0).limits.limits = stake_of(800);
+    bet.market(1).limits.limits = stake_of(700);
+    bet.snapshot(0).in_play = true;
+    assert_eq!(most(&bet), Some((RefusalCode::AboveMax, 400)));
+    bet.market(0).limits.factor = factor(150);
+    assert_eq!(most(&bet), Some((RefusalCode::AboveMax, 600)));
+    bet.market(1).limits.factor = factor(33);
+    assert_eq!(most(&bet), Some((RefusalCode::AboveMax, 231)));
+}
+
+#[test]
+fn a_factor_lowers_the_house_s_largest_stake_and_never_raises_it() {
+    let mut bet = single();
+    bet.rules.stake_max = cents(999);
+    for (pct, expected) in [(500, 999), (100, 999), (50, 499), (11, 109), (10, 0), (0, 0)] {
+        bet.market(0).limits.factor = factor(pct);
+        assert_eq!(most(&bet), Some((RefusalCode::AboveMax, expected)), "{pct}: below the least is none");
+    }
+    assert!(Factor::from_pct(501).is_err());
+}
+
+#[test]
+fn fill_and_kill_stakes_what_may_be_or_nothing() {
+    let mut bet = single();
+    bet.request.fill = FillMode::FillAndKill;
+    assert_eq!(bet.place().unwrap().limited, None, "all of it is taken, and nothing limits it");
+    bet.market(0).limits.limits = stake_of(250);
+    let taken = bet.place().unwrap();
+    assert_eq!((taken.stake, taken.potential_payout), (cents(250), cents(500)));
+    assert_eq!(taken.limited.unwrap().requested_stake_cents, cents(1000));
+    bet.market(0).limits.limits = stake_of(99);
+    assert_eq!(most(&bet), Some((RefusalCode::AboveMax, 0)));
+    bet.market(0).limits.limits = StakeLimits::default();
+    bet.rules.payout_max = cents(601);
+    assert_eq!(bet.place().unwrap().stake, cents(300), "the payout bounds it too");
+    bet.rules.payout_max = cents(199);
+    assert_eq!(most(&bet), Some((RefusalCode::MaxPayout, 0)));
+    bet.rules.payout_max = cents(601);
+    bet.player.available = cents(299);
+    assert_eq!(bet.refused(), Some((RefusalCode::InsufficientFunds, None)), "of what would be staked");
+    bet.player.available = cents(300);
+    assert!(bet.place().is_ok());
+    bet.snapshot(0).prices.remove(&outcome(0));
+    assert_eq!(bet.refused().unwrap().0, RefusalCode::UnknownOutcome);
+}
