@@ -64,7 +64,8 @@ impl House {
         let result = |(place, outcome): (usize, &_)| json!({"outcome_id": format!("{outcome}"), "result": if place == winner { "WON" } else { "LOST" }});
         let outcomes: Vec<Value> = market.snapshot.prices.keys().enumerate().map(result).collect();
         let path = format!("/v1/markets/{}/settle", market.market_id);
-        self.trader.post(&path, "settle", &json!({"outcomes": outcomes, "reason": "x"})).await.expect(200);
+        let key = market.market_id.to_string();
+        self.trader.post(&path, &key, &json!({"outcomes": outcomes, "reason": "x"})).await.expect(200);
         self.server.app().pay_market(market.market_id).await.unwrap();
     }
 

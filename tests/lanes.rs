@@ -5,7 +5,7 @@
 
 use futures::future::join_all;
 use futures::stream::{FuturesUnordered, StreamExt};
-use overround_api::ApiSettings;
+use overround_api::{ApiSettings, Rates};
 use overround_app::{Clock, Published, Settings};
 use overround_domain::ids::AccountId;
 use overround_domain::time::Timestamp;
@@ -39,6 +39,8 @@ impl House {
     }
 
     async fn server(&self, settings: Settings, api: ApiSettings) -> TestServer {
+        // Its callers send more than a person.
+        let api = ApiSettings { rates: Rates::NONE, ..api };
         TestServer::start_with(&self.db, &self.redis, Clock::manual(NOON), settings, api).await
     }
 

@@ -155,6 +155,10 @@ async fn fill_and_kill_takes_what_may_be_and_says_so_again() {
     let receipt = taken.expect(201);
     assert_eq!((&receipt["stake_cents"], &receipt["requested_stake_cents"]), (&json!(700), &json!(5000)));
     assert_eq!(receipt["potential_payout_cents"], 1344);
+    let version: i64 = sqlx::query_scalar("SELECT version FROM betting.limits_version")
+        .fetch_one(&db.admin().await)
+        .await
+        .unwrap();
     let again = house.place("k", &bet(5000, "FILL_AND_KILL", &[&market])).await;
     assert_eq!((again.is_replay(), &again.text), (true, &taken.text));
     let mismatch = house.place("k", &bet(5000, "NORMAL", &[&market])).await;
@@ -172,7 +176,7 @@ async fn fill_and_kill_takes_what_may_be_and_says_so_again() {
             .await
             .unwrap();
     let decision =
-        |asked| json!({"limits_version": 1, "stake_cents_max": 700, "requested_stake_cents": asked});
+        |asked| json!({"limits_version": version, "stake_cents_max": 700, "requested_stake_cents": asked});
     assert_eq!(frozen, [decision(5000), decision(650)]);
 }
 

@@ -1,6 +1,6 @@
 //! Markets whose snapshots run out: loaded from their origin by one process at a time, and read meanwhile.
 
-use overround_api::{ApiSettings, Role};
+use overround_api::{ApiSettings, Rates, Role};
 use overround_app::{Clock, Settings};
 use overround_domain::ids::MarketId;
 use overround_domain::markets::{PriceProvider, ProviderError, SourceMarket, SourceStatus, Telling, Told};
@@ -94,7 +94,9 @@ impl House {
         let start = || {
             let provider = provider.clone().map(|provider| provider as Arc<dyn PriceProvider>);
             let settings = Settings { provider, ..test_settings() };
-            TestServer::start_with(&db, &redis, Clock::system(), settings, ApiSettings::default())
+            // They read until they see what they wait for.
+            let api = ApiSettings { rates: Rates::NONE, ..ApiSettings::default() };
+            TestServer::start_with(&db, &redis, Clock::system(), settings, api)
         };
         let (first, second) = (start().await, start().await);
         let market = first.publish(&even()).await.market_id;

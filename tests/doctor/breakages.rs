@@ -7,7 +7,7 @@ pub const BREAKAGES: &[Breakage] = &[
     (
         "open bets that no exposure counts",
         "B5",
-        4,
+        2,
         "INSERT INTO events.checkpoints
          SELECT 'exposure', xid8, identity, 0, t.at(30) FROM events.outbox ORDER BY xid8 DESC, identity DESC LIMIT 1",
     ),

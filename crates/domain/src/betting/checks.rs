@@ -308,7 +308,7 @@ fn below_min(bet: &Attempt<'_>) -> Option<Finding> {
 fn above_max(bet: &Attempt<'_>) -> Option<Finding> {
     bet.is_above(|ceilings| ceilings.stake).then(|| {
         let most = bet.offer.as_ref().map_or(Cents::ZERO, |(_, ceilings)| ceilings.stake);
-        bounded(format!("no stake above {most} minor units is taken on this bet"), bet)
+        bounded(format!("the stake is above the largest by the limits, {most} minor units"), bet)
     })
 }
 
