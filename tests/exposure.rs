@@ -10,6 +10,9 @@ use overround_live::{ExposureWrite, Live};
 use overround_store::{Role as DbRole, doctor};
 use overround_testkit::{Caller, TestDb, TestServer, match_odds, redis_url, test_settings};
 use serde_json::{Value, json};
+use sqlx::PgPool;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// 2026-11-23T12:00:00Z.
 const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
@@ -21,6 +24,7 @@ struct House {
     trader: Caller,
     bets: String,
     redis: String,
+    admin: PgPool,
 }
 
 impl House {
@@ -29,7 +33,14 @@ impl House {
         let server = start(db, &redis).await;
         let (player, account) = server.funded("alice", 100_000).await;
         let trader = server.caller("trader", &[Role::Trader]);
-        Self { server, player, trader, bets: format!("/v1/accounts/{account}/bets"), redis }
+        Self {
+            server,
+            player,
+            trader,
+            bets: format!("/v1/accounts/{account}/bets"),
+            redis,
+            admin: db.admin().await,
+        }
     }
 
     /// An open market of even chances, at 1.92.
@@ -51,7 +62,17 @@ impl House {
         receipt["potential_payout_cents"].as_i64().unwrap()
     }
 
+    /// Counts all bets so far at once. The log is read up to the oldest open write of the whole PostgreSQL, which other
+    /// tests use too.
     async fn follow(&self) {
+        let all_is_past = "SELECT NOT EXISTS (SELECT 1 FROM events.outbox \
+             WHERE xid8 >= pg_snapshot_xmin(pg_current_snapshot()))";
+        let wait = async {
+            while !sqlx::query_scalar::<_, bool>(all_is_past).fetch_one(&self.admin).await.unwrap() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(30), wait).await.expect("open writes end");
         self.server.app().follow_bets().await.unwrap();
     }
 
