@@ -76,12 +76,13 @@ pub async fn run(stage: &Stage<'_>, options: &Fanout) -> Result<Report, Failure>
     report.set("rounds", options.turns.rounds.into());
     report.finish(rounds, total);
     let deliveries_ratio = report.ratio;
-    let cpu_ratio = bare_cpu_us / own_cpu_us.max(f64::MIN_POSITIVE);
+    // CPU time is counted in ticks of 10 ms: of a small load there may be none.
+    let cpu_ratio = (bare_cpu_us > 0.0 && own_cpu_us > 0.0).then(|| bare_cpu_us / own_cpu_us);
     report.figure("deliveries_ratio", deliveries_ratio.into());
-    report.figure("cpu_ratio", ((cpu_ratio * 1_000.0).round() / 1_000.0).into());
+    report.figure("cpu_ratio", cpu_ratio.map(|ratio| (ratio * 1_000.0).round() / 1_000.0).into());
     report.figure("cpu_us_per_delivery_of_the_reference", ((bare_cpu_us * 1_000.0).round() / 1_000.0).into());
     // The goal is of both.
-    report.ratio = deliveries_ratio.min(cpu_ratio);
+    report.ratio = cpu_ratio.map_or(deliveries_ratio, |ratio| ratio.min(deliveries_ratio));
     Ok(report)
 }
 
