@@ -1,10 +1,10 @@
 //! A cluster of Redis whose nodes die, stand still and part with slots: what the other nodes have goes on.
 
-use overround_domain::ids::{EventId, MarketId};
-use overround_domain::markets::{MarketStatus, Snapshot};
+use overround_domain::ids::MarketId;
+use overround_domain::markets::Snapshot;
 use overround_domain::time::Timestamp;
 use overround_live::{Heard, Lifetime, Live, Now, Renewal, Renewed, SnapshotWrite, Subscriber, Word, Write};
-use overround_testkit::TestCluster;
+use overround_testkit::{TestCluster, snapshot_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -22,19 +22,7 @@ fn market(number: u128) -> MarketId {
 }
 
 fn snapshot(market_id: MarketId, version: i64) -> Snapshot {
-    Snapshot {
-        market_id,
-        event_id: EventId::from_uuid(Uuid::from_u128(7)),
-        version,
-        status_version: 1,
-        status: MarketStatus::Open,
-        in_play: false,
-        bet_delay_ms: 0,
-        cutoff_at: None,
-        as_of: T0.plus_millis(version),
-        prices: BTreeMap::new(),
-        suspensions: Vec::new(),
-    }
+    snapshot_of(market_id, version, T0.plus_millis(version))
 }
 
 /// A cluster with markets, and which of them each node has.

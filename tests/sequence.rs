@@ -1,15 +1,14 @@
 //! The sequence clock of a market in Redis: what continues an epoch, what begins another, what is kept of the last
 //! versions, who hears of them, and who may write what was loaded.
 
-use overround_domain::ids::{EventId, MarketId};
-use overround_domain::markets::{MarketStatus, Snapshot};
+use overround_domain::ids::MarketId;
+use overround_domain::markets::Snapshot;
 use overround_domain::time::Timestamp;
 use overround_live::{
     Heard, KEPT_VERSIONS, Lifetime, Live, Now, Position, Renewal, Renewed, SnapshotWrite, Subscriber, Word,
     Write,
 };
-use overround_testkit::{RedisPlace, on_every_redis};
-use std::collections::BTreeMap;
+use overround_testkit::{RedisPlace, on_every_redis, snapshot_of};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -30,19 +29,7 @@ impl Redis {
     }
 
     fn snapshot(&self, version: i64) -> Snapshot {
-        Snapshot {
-            market_id: self.market,
-            event_id: EventId::from_uuid(Uuid::from_u128(7)),
-            version,
-            status_version: 1,
-            status: MarketStatus::Open,
-            in_play: false,
-            bet_delay_ms: 0,
-            cutoff_at: None,
-            as_of: T0.plus_millis(version),
-            prices: BTreeMap::new(),
-            suspensions: Vec::new(),
-        }
+        snapshot_of(self.market, version, T0.plus_millis(version))
     }
 
     async fn write(&self, version: i64) -> Write {

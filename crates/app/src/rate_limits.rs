@@ -75,7 +75,7 @@ fn locked(tab: &SharedTab) -> MutexGuard<'_, Tab> {
 }
 
 /// The limits, as this process holds them.
-pub(crate) struct Limits {
+pub(crate) struct RateLimits {
     shared: Arc<Shared>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -91,7 +91,7 @@ struct Shared {
     stop: CancellationToken,
 }
 
-impl Limits {
+impl RateLimits {
     /// Starts the task that charges in the background. Called inside a tokio runtime.
     pub(crate) fn start(live: &Live) -> Self {
         let shared = Arc::new(Shared {
@@ -116,7 +116,7 @@ impl Limits {
     }
 }
 
-impl Drop for Limits {
+impl Drop for RateLimits {
     fn drop(&mut self) {
         self.shared.stop.cancel();
     }

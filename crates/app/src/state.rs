@@ -3,7 +3,7 @@
 use crate::lanes::Lanes;
 use crate::markets::refresh::{self, Refresh};
 use crate::presence::Presence;
-use crate::rate_limits::Limits;
+use crate::rate_limits::RateLimits;
 use crate::stream::Stream;
 use crate::wallet::Directory;
 use crate::{Clock, Error, Settings, markets};
@@ -32,7 +32,7 @@ struct Inner {
     markets: markets::State,
     refresh: Arc<Refresh>,
     stream: Stream,
-    limits: Limits,
+    rate_limits: RateLimits,
     presence: Presence,
     settler: Notify,
 }
@@ -67,7 +67,7 @@ impl App {
             markets: markets::State::new(settings.seed),
             stream: Stream::start(&live, &clock, &refresh),
             refresh,
-            limits: Limits::start(&live),
+            rate_limits: RateLimits::start(&live),
             presence: Presence::start(&live, settings.presence_stay),
             settler: Notify::new(),
             store,
@@ -88,7 +88,7 @@ impl App {
         self.inner.stream.stop().await;
         self.inner.presence.stop().await;
         self.inner.lanes.drain().await;
-        self.inner.limits.stop().await;
+        self.inner.rate_limits.stop().await;
     }
 
     /// The clock that all use cases read.
@@ -147,8 +147,8 @@ impl App {
         &self.inner.presence
     }
 
-    pub(crate) fn rate_limits(&self) -> &Limits {
-        &self.inner.limits
+    pub(crate) fn rate_limits(&self) -> &RateLimits {
+        &self.inner.rate_limits
     }
 
     pub(crate) fn lanes(&self) -> &Lanes {

@@ -4,12 +4,9 @@ use crate::connection::in_time;
 use crate::fields::{clock_key_of, key_of, stream_key_of};
 use crate::{Error, Live, Now, SnapshotWrite};
 use overround_domain::ids::MarketId;
-use redis::{Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError, Script, ScriptInvocation};
-use std::sync::LazyLock;
+use redis::{Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError, ScriptInvocation};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-
-static BLIND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/bench_write.lua")));
 
 impl Live {
     /// Stores snapshots as [`Live::write_all`] does, whatever is there.
@@ -17,9 +14,10 @@ impl Live {
     /// # Errors
     /// When Redis is away or refuses.
     pub async fn write_blindly(&self, writes: &[SnapshotWrite<'_>], now: Now) -> Result<(), Error> {
-        let calls = writes.iter().map(|write| self.write_call(&BLIND, write, now));
+        let script = &self.scripts.write_blindly;
+        let calls = writes.iter().map(|write| self.write_call(script, write, now));
         let calls: Vec<ScriptInvocation<'_>> = calls.collect::<Result<_, _>>()?;
-        let _: Vec<(String, String)> = self.connection.call_all(&BLIND, &calls).await?;
+        let _: Vec<(String, String)> = self.connection.call_all(script, &calls).await?;
         Ok(())
     }
 
@@ -28,12 +26,13 @@ impl Live {
     /// # Errors
     /// When Redis is away.
     pub async fn delete(&self, markets: &[MarketId]) -> Result<(), Error> {
-        for market in markets {
+        let commands = markets.iter().map(|market| {
             let mut del = Cmd::new();
             del.arg("DEL").arg(key_of(*market)).arg(clock_key_of(*market)).arg(stream_key_of(*market));
-            let _: i64 = self.connection.ask(&del).await?;
-        }
-        Ok(())
+            del
+        });
+        let deleted: Vec<Result<i64, Error>> = self.connection.each(commands.collect(), None).await;
+        deleted.into_iter().try_for_each(|one| one.map(drop))
     }
 }
 

@@ -157,7 +157,9 @@ impl Connection {
         }
     }
 
-    async fn each<T: FromRedisValue>(
+    /// The answers of commands, in their order and in one round trip to each node, each for itself; a node may have to be
+    /// told their script first.
+    pub(crate) async fn each<T: FromRedisValue>(
         &self,
         commands: Vec<Cmd>,
         script: Option<&Script>,
@@ -251,9 +253,7 @@ impl Connection {
             }
         };
         let said = match said {
-            // What was put before the commands is answered too.
-            Ok(said) if *asking => said.into_iter().skip(usize::from(*untold)).skip(1).step_by(2).collect(),
-            Ok(said) => said.into_iter().skip(usize::from(*untold)).collect(),
+            Ok(said) => said,
             Err(error) => part.commands.iter().map(|_| Err(error.clone())).collect(),
         };
         (part, said)
@@ -304,13 +304,19 @@ fn add(parts: &mut Vec<Part>, route: Route, place: usize, command: Cmd) {
     }
 }
 
+/// Commands, and what the node has to be told before them, whose answers are left out.
 fn pipeline(commands: &[(usize, Cmd)], asking: bool, script: Option<&Script>) -> Pipeline {
-    let asked = commands.iter().flat_map(|(_, command)| {
-        let mut ask = Cmd::new();
-        ask.arg("ASKING");
-        asking.then_some(ask).into_iter().chain([command.clone()])
-    });
-    pipeline_of(script.map(Cmd::load_script).into_iter().chain(asked))
+    let mut pipeline = pipeline_of(None);
+    if let Some(script) = script {
+        pipeline.add_command(Cmd::load_script(script)).ignore();
+    }
+    for (_, command) in commands {
+        if asking {
+            pipeline.cmd("ASKING").ignore();
+        }
+        pipeline.add_command(command.clone());
+    }
+    pipeline
 }
 
 /// The nodes that a cluster's address names, `login@host:port,host:port/`, each as an address of its own.

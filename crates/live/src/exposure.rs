@@ -4,13 +4,10 @@
 use crate::{Error, Live};
 use overround_domain::betting::Exposure;
 use overround_domain::ids::MarketId;
-use redis::{Cmd, Script, ScriptInvocation};
-use std::sync::LazyLock;
+use redis::{Cmd, ScriptInvocation};
 
 /// How long figures outlive their last change or repair, in milliseconds.
 const KEPT_MS: i64 = 24 * 3_600_000;
-
-static SET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/set_exposure.lua")));
 
 /// The figures of a market at a version.
 #[derive(Debug, Clone, Copy)]
@@ -44,12 +41,12 @@ impl Live {
                 field: "figures",
                 detail: error.to_string(),
             })?;
-            let mut call = SET.key(key_of(write.market_id));
+            let mut call = self.scripts.set_exposure.key(key_of(write.market_id));
             call.arg(write.version).arg(figures).arg(KEPT_MS);
             Ok(call)
         });
         let calls = calls.collect::<Result<Vec<ScriptInvocation<'_>>, Error>>()?;
-        let _: Vec<String> = self.connection.call_all(&SET, &calls).await?;
+        let _: Vec<String> = self.connection.call_all(&self.scripts.set_exposure, &calls).await?;
         Ok(())
     }
 

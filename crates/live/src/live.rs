@@ -30,6 +30,9 @@ pub(crate) struct Scripts {
     pub(crate) give_back: Script,
     pub(crate) charge: Script,
     pub(crate) attend: Script,
+    pub(crate) set_exposure: Script,
+    /// The reference of a benchmark.
+    pub(crate) write_blindly: Script,
 }
 
 impl fmt::Debug for Live {
@@ -55,6 +58,8 @@ impl Live {
             give_back: Script::new(include_str!("scripts/give_back_lease.lua")),
             charge: Script::new(include_str!("scripts/charge_limit.lua")),
             attend: Script::new(include_str!("scripts/attend_place.lua")),
+            set_exposure: Script::new(include_str!("scripts/set_exposure.lua")),
+            write_blindly: Script::new(include_str!("scripts/bench_write.lua")),
         };
         let highest = Arc::new(Cache::new(REMEMBERED_MAX));
         Ok(Self { connection, scripts: Arc::new(scripts), highest })

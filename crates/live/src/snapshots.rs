@@ -264,6 +264,14 @@ impl Live {
             .collect()
     }
 
+    /// The snapshot that Redis holds of one market; see [`Live::read`].
+    ///
+    /// # Errors
+    /// As [`Live::read`].
+    pub async fn read_one(&self, market: MarketId, now: Now) -> Result<Option<Held>, Error> {
+        Ok(self.read(&[market], now).await?.remove(&market))
+    }
+
     /// The snapshots that Redis holds of these markets, in one round trip, expired ones included. A
     /// market that it does not hold is left out, and so is one that it holds at a version below the highest that
     /// this process had seen when it asked: the server lost something, and what it has is no more for sale. Left out are

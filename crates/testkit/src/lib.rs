@@ -16,7 +16,7 @@ pub use db::TestDb;
 pub use folder::{StateFolder, binary};
 pub use live::redis_url;
 pub use server::{Caller, Reply, TestServer, test_settings};
-pub use source::match_odds;
+pub use source::{match_odds, snapshot_of};
 pub use valkey::{RedisPlace, TestCluster, TestValkey, steady_port};
 
 use std::path::{Path, PathBuf};

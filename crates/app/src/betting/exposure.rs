@@ -14,6 +14,7 @@ use overround_store::betting::exposure::{self, CONSUMER, ExposureRow};
 use overround_store::betting::legs;
 use overround_store::events::log::{self, Logged};
 use overround_store::{Isolation, Tx, market};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many events are read in one transaction.
@@ -184,20 +185,28 @@ struct Change {
 
 /// A bet is opened once, by its placing, and closed once, by its first settlement; a later one pays the difference.
 fn change_of(event: &Logged) -> Option<Change> {
-    let opens = match event.event_type {
-        EventType::BetPlaced => true,
-        EventType::BetSettled if event.payload.get("generation")?.as_i64()? == 1 => false,
-        _ => return None,
-    };
+    let opens = event.event_type == EventType::BetPlaced;
+    let generation = event.payload.get("generation").and_then(Value::as_i64);
+    if !opens && generation.is_some_and(|generation| generation != 1) {
+        return None;
+    }
+    let key = key_of(event).filter(|_| opens || generation.is_some());
+    if key.is_none() {
+        // The rest of the log is not held up: B5 shows what is missing.
+        tracing::error!(bet = %event.aggregate_id, "an event of a bet cannot be read, and is not counted");
+    }
+    Some(Change { key: key?, opens })
+}
+
+fn key_of(event: &Logged) -> Option<BetKey> {
     let id = BetId::from_uuid(event.aggregate_id);
     let account = event.payload.get("account_id")?.as_str()?.parse().ok()?;
-    let key = BetKey {
+    Some(BetKey {
         account_id: AccountId::from_uuid(account),
         created_at: id.created_at()?,
         id,
         cell: event.cell?,
-    };
-    Some(Change { key, opens })
+    })
 }
 
 /// The bets that events are about. What exposure asks of a bet never changes.

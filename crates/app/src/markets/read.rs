@@ -82,12 +82,12 @@ impl App {
     /// What Redis holds of a market, read once for all who ask for it at one time. None if it holds nothing, and nothing
     /// can be loaded.
     async fn read_or_load(&self, id: MarketId) -> Result<Option<Held>, Error> {
-        let place = self.stream().place(id);
+        let topic = self.stream().topic(id);
         let mut waited = self.clock().is_manual();
         loop {
-            let held = match &place {
-                Some(place) => place.read(self.live(), self.clock()).await?,
-                None => self.live().read(&[id], self.clock().for_cache()).await?.remove(&id),
+            let held = match &topic {
+                Some(topic) => topic.read(self.live(), self.clock()).await?,
+                None => self.live().read_one(id, self.clock().for_cache()).await?,
             };
             match held {
                 Some(held) => {

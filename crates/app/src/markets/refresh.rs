@@ -116,23 +116,9 @@ pub(crate) async fn run(app: WeakApp, mut wanted: mpsc::Receiver<Flight>) {
     }
 }
 
-/// Where a market was loaded from.
-#[derive(Debug, Clone, Copy)]
-enum Origin {
-    Feed,
-    Provider,
-    Row,
-}
-
-impl Origin {
-    fn count(self) {
-        let name = match self {
-            Self::Feed => "feed",
-            Self::Provider => "provider",
-            Self::Row => "row",
-        };
-        metrics::counter!("overround_origin_loads_total", "origin" => name).increment(1);
-    }
+/// Counts a load of a market from its `feed`, its `provider` or its `row`.
+fn count_load(origin: &'static str) {
+    metrics::counter!("overround_origin_loads_total", "origin" => origin).increment(1);
 }
 
 impl App {
@@ -156,7 +142,7 @@ impl App {
     }
 
     async fn held(&self, market: MarketId) -> Result<Option<Held>, Error> {
-        Ok(self.live().read(&[market], self.clock().for_cache()).await?.remove(&market))
+        Ok(self.live().read_one(market, self.clock().for_cache()).await?)
     }
 
     /// Loads a market under a lease that ends at an instant; whether its prices are confirmed then.
@@ -170,7 +156,7 @@ impl App {
         let Some(row) = rows.into_iter().next() else { return Ok(false) };
         if !row.status.is_over() {
             if let Some(sign) = self.markets_state().sign_of(&row.producer) {
-                Origin::Feed.count();
+                count_load("feed");
                 let by = Confirmed { at: sign.at, ago_ms: sign.ago_ms, lease: Some(lease) };
                 return self.show_row(row, Some(by), lease).await;
             }
@@ -180,7 +166,7 @@ impl App {
                 return self.publish_told(&row, told, lease).await.map(|()| true);
             }
         }
-        Origin::Row.count();
+        count_load("row");
         self.show_row(row, None, lease).await
     }
 
@@ -191,7 +177,7 @@ impl App {
         if provider.producer() != row.producer {
             return None;
         }
-        Origin::Provider.count();
+        count_load("provider");
         let asked = Instant::now();
         match timeout(WAIT, provider.told(&row.source_key)).await {
             Ok(Ok(told)) => {

@@ -114,7 +114,12 @@ impl Follower<'_> {
         if let Some(topics) = unknown.chunks(FILLED_AT_ONCE).next() {
             self.fill(topics).await;
         }
-        let due = self.shared.all().into_iter().filter(|topic| topic.is_to_be_looked_at(now)).collect();
+        let due = self
+            .shared
+            .all()
+            .into_iter()
+            .filter(|topic| topic.is_to_be_looked_at(now, &self.shared.clock))
+            .collect();
         look(self.shared, due).await;
     }
 
@@ -149,7 +154,7 @@ async fn look(shared: &Shared, due: Vec<Arc<Topic>>) {
         away = held.is_none();
         for topic in topics {
             let of_topic = held.as_ref().and_then(|held| held.get(&topic.market));
-            topic.look(asked, of_topic, &shared.clock);
+            topic.look(asked, of_topic);
             if !away && !shared.clock.is_manual() && is_due(of_topic) {
                 shared.refresh.behind(topic.market);
             }
@@ -168,7 +173,9 @@ async fn held(shared: &Shared, topics: &[Arc<Topic>]) -> Option<BTreeMap<MarketI
             tracing::error!(%error, "a market's snapshot cannot be read");
             let mut held = BTreeMap::new();
             for market in markets {
-                held.extend(live.read(&[market], now).await.unwrap_or_default());
+                // It was told above that one cannot be read.
+                let one = live.read_one(market, now).await.unwrap_or_default();
+                held.extend(one.map(|held| (market, held)));
             }
             Some(held)
         }

@@ -20,7 +20,7 @@ use overround_store::market;
 pub(crate) use reader::{Mailbox, News};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -53,27 +53,23 @@ impl Shared {
     /// Makes somebody a reader of a market's topic, which is made if there is none; none when there are too many. All
     /// under the lock, so that the topic is not dropped as idle before it has its reader.
     fn join(&self, market: MarketId, reader: u64, mailbox: &Arc<Mailbox>) -> Option<Arc<Topic>> {
-        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = topics.len() >= TOPICS_MAX;
-        let topic = match topics.entry(market) {
-            Entry::Occupied(topic) => Arc::clone(topic.get()),
-            Entry::Vacant(_) if full => return None,
-            Entry::Vacant(place) => {
-                self.changed.notify_one();
-                Arc::clone(place.insert(Arc::new(Topic::new(market))))
-            }
-        };
+        let mut topics = self.topics();
+        let topic = self.topic_among(&mut topics, market, TOPICS_MAX)?;
         topic.join(reader, mailbox);
         Some(topic)
     }
 
-    /// The topic of a market that is read once in a while, which is made if there is none; none when there are too many.
-    fn touch(&self, market: MarketId) -> Option<Arc<Topic>> {
-        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = topics.len() >= TOUCHED_MAX;
+    /// The topic of a market, which is made if there is none; none when there are `most` already.
+    fn topic_among(
+        &self,
+        topics: &mut HashMap<MarketId, Arc<Topic>>,
+        market: MarketId,
+        most: usize,
+    ) -> Option<Arc<Topic>> {
+        let is_full = topics.len() >= most;
         match topics.entry(market) {
             Entry::Occupied(topic) => Some(Arc::clone(topic.get())),
-            Entry::Vacant(_) if full => None,
+            Entry::Vacant(_) if is_full => None,
             Entry::Vacant(place) => {
                 self.changed.notify_one();
                 Some(Arc::clone(place.insert(Arc::new(Topic::new(market)))))
@@ -81,19 +77,22 @@ impl Shared {
         }
     }
 
+    fn topics(&self) -> MutexGuard<'_, HashMap<MarketId, Arc<Topic>>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn all(&self) -> Vec<Arc<Topic>> {
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.topics().values().cloned().collect()
     }
 
     fn find(&self, market: MarketId) -> Option<Arc<Topic>> {
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner).get(&market).cloned()
+        self.topics().get(&market).cloned()
     }
 
     /// Drops the topics that nobody reads any more.
     fn drop_idle(&self) {
-        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        topics.retain(|_, topic| !topic.is_idle(now));
+        self.topics().retain(|_, topic| !topic.is_idle(now));
     }
 }
 
@@ -119,8 +118,8 @@ impl Stream {
 
     /// Where a market is read once for all who ask, and followed from then on for a while; none when the process
     /// follows as many as it can.
-    pub(crate) fn place(&self, market: MarketId) -> Option<Arc<Topic>> {
-        self.shared.touch(market)
+    pub(crate) fn topic(&self, market: MarketId) -> Option<Arc<Topic>> {
+        self.shared.topic_among(&mut self.shared.topics(), market, TOUCHED_MAX)
     }
 
     /// Ends the task.

@@ -75,15 +75,12 @@ pub(super) enum Unseen {
 struct State {
     frames: VecDeque<Arc<Frame>>,
     readers: BTreeMap<u64, Arc<Mailbox>>,
-    window: Option<Window>,
-    /// What Redis last held of it, and when it was asked.
-    held: Option<(Instant, Held)>,
+    /// When Redis was last asked what it holds of the market, and the answer.
+    looked: Option<(Instant, Option<Held>)>,
     /// Whether what is published of it is heard.
     is_heard: bool,
     /// When somebody who is no reader last asked for it.
     touched: Option<Instant>,
-    /// Until when the window need not be looked at again.
-    looked_until: Option<Instant>,
     /// When a market that nothing is known of is asked for again, and how long after that.
     fill: Option<(Instant, Duration)>,
 }
@@ -140,7 +137,7 @@ impl Topic {
         let now = Instant::now();
         let mut state = self.state();
         state.touched = Some(now);
-        let (asked, held) = state.held.as_ref()?;
+        let (asked, Some(held)) = state.looked.as_ref()? else { return None };
         let since = now.saturating_duration_since(*asked);
         let held = held.after(i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
         let relied_on = since < ANSWER_FOR || (state.is_heard && held.fresh_ms > 0);
@@ -159,8 +156,8 @@ impl Topic {
             return Ok(Some(held));
         }
         let asked = Instant::now();
-        let held = live.read(&[self.market], clock.for_cache()).await?.remove(&self.market);
-        self.look(asked, held.as_ref(), clock);
+        let held = live.read_one(self.market, clock.for_cache()).await?;
+        self.look(asked, held.as_ref());
         Ok(held)
     }
 
@@ -173,7 +170,7 @@ impl Topic {
     }
 
     pub(super) fn window(&self) -> Option<Window> {
-        self.state().window
+        self.state().window()
     }
 
     /// Takes a version that was heard of. False if it does not follow what is known: the history has to be read.
@@ -242,27 +239,22 @@ impl Topic {
     }
 
     /// Whether it is time to look whether the prices may still be sold.
-    pub(super) fn is_to_be_looked_at(&self, now: Instant) -> bool {
+    pub(super) fn is_to_be_looked_at(&self, now: Instant, clock: &Clock) -> bool {
         let state = self.state();
-        !state.readers.is_empty() && state.looked_until.is_none_or(|until| until <= now)
+        let is_fresh = |(asked, held): &(Instant, Option<Held>)| {
+            let since = i64::try_from(now.saturating_duration_since(*asked).as_millis()).unwrap_or(i64::MAX);
+            held.as_ref().is_some_and(|held| held.fresh_ms > since)
+        };
+        // A recording's clock stands or jumps: its markets are looked at each time, as are those that are not fresh.
+        !state.readers.is_empty() && (clock.is_manual() || !state.looked.as_ref().is_some_and(is_fresh))
     }
 
     /// Notes what Redis held of the market when it was asked.
-    pub(super) fn look(&self, asked: Instant, held: Option<&Held>, clock: &Clock) {
-        // A recording's clock stands or jumps: its markets are looked at each time, as are those that are not fresh.
-        let fresh = held.filter(|held| !clock.is_manual() && held.fresh_ms > 0);
-        let until = fresh
-            .and_then(|held| asked.checked_add(Duration::from_millis(u64::try_from(held.fresh_ms).ok()?)));
+    pub(super) fn look(&self, asked: Instant, held: Option<&Held>) {
         let mut state = self.state();
-        state.held = held.map(|held| (asked, held.clone()));
-        let window = Window {
-            sellable: held.is_some_and(|held| held.sellable_ms > 0),
-            confirmed_at: held.and_then(|held| held.confirmed_at),
-        };
-        let changed = state.window.is_none_or(|known| known.sellable != window.sellable);
-        state.window = Some(window);
-        state.looked_until = until;
-        if changed {
+        let before = state.window();
+        state.looked = Some((asked, held.cloned()));
+        if before.map(|window| window.sellable) != state.window().map(|window| window.sellable) {
             state.wake(self.market);
         }
     }
@@ -275,6 +267,15 @@ impl State {
         }
         let frame = Frame::new(position, snapshot, self.frames.back().map(Arc::as_ref));
         self.frames.push_back(Arc::new(frame));
+    }
+
+    /// What was last found of the market's prices; none before anybody looked.
+    fn window(&self) -> Option<Window> {
+        let (_, held) = self.looked.as_ref()?;
+        Some(Window {
+            sellable: held.as_ref().is_some_and(|held| held.sellable_ms > 0),
+            confirmed_at: held.as_ref().and_then(|held| held.confirmed_at),
+        })
     }
 
     fn wake(&self, market: MarketId) {

@@ -165,7 +165,7 @@ impl Benchmark {
 
 impl Load {
     /// What of it a report repeats.
-    pub fn settings(&self) -> [(&'static str, u64); 6] {
+    pub fn settings(&self) -> [(&'static str, u64); 7] {
         [
             ("connections", self.connections.into()),
             ("seconds", self.seconds),
@@ -173,6 +173,20 @@ impl Load {
             ("accounts", self.accounts.into()),
             ("markets", self.markets.into()),
             ("reference_scale", self.reference_scale.into()),
+            ("seed", self.seed),
+        ]
+    }
+}
+
+impl Odds {
+    /// What of it a report repeats.
+    pub fn settings(&self) -> [(&'static str, u64); 5] {
+        [
+            ("connections", self.connections.into()),
+            ("markets", self.markets.into()),
+            ("seconds", self.seconds),
+            ("rounds", self.turns.rounds.into()),
+            ("seed", self.turns.seed),
         ]
     }
 }

@@ -128,14 +128,13 @@ impl Rounds<'_> {
         };
         let mut report = Report::new(options.name(), "bet", self.stage);
         report.unit = if rate.is_some() { "ms at p99" } else { "bets/s" };
-        report.reference = Figure { name: reference.0, value: 0.0, unit: reference.1 };
+        report.reference = Figure::of(reference.0, reference.1);
         report.goal = options.goal();
         report.lower_is_better = rate.is_some();
         if options.processes > 1 {
             report.run_again_share_max = Some(RUN_AGAIN_SHARE_MAX);
         }
-        options.load.settings().into_iter().for_each(|(name, value)| report.set(name, value.into()));
-        report.set("seed", options.load.seed.into());
+        report.set_all(options.load.settings());
         report.set("rate", rate.into());
         report.set("legs", options.legs.into());
         report.set("processes", options.processes.into());

@@ -36,14 +36,9 @@ pub async fn run(stage: &Stage<'_>, load: &Load) -> Result<Report, Failure> {
     })
     .await?;
     let mut report = Report::new("post", "posting", stage);
-    load.settings().into_iter().for_each(|(name, value)| report.set(name, value.into()));
-    report.set("seed", load.seed.into());
+    report.set_all(load.settings());
     report.unit = "postings/s";
-    report.reference = Figure {
-        name: format!("pgbench TPC-B, {} clients", pgbench.clients),
-        value: 0.0,
-        unit: "transactions/s",
-    };
+    report.reference = Figure::of(format!("pgbench TPC-B, {} clients", pgbench.clients), "transactions/s");
     report.goal = Some(GOAL);
     report.pgbench.clone_from(&pgbench.version);
     report.finish(rounds, total);

@@ -28,6 +28,13 @@ pub struct Figure {
     pub unit: &'static str,
 }
 
+impl Figure {
+    /// A figure whose value the rounds bring.
+    pub fn of(name: impl Into<String>, unit: &'static str) -> Self {
+        Self { name: name.into(), value: 0.0, unit }
+    }
+}
+
 /// One turn: the reference, then the work.
 #[derive(Debug, Clone, Serialize)]
 pub struct Round {
@@ -221,6 +228,11 @@ impl Report {
         self.settings.insert(name.to_owned(), value);
     }
 
+    /// Settings that stand together.
+    pub fn set_all(&mut self, settings: impl IntoIterator<Item = (&'static str, u64)>) {
+        settings.into_iter().for_each(|(name, value)| self.set(name, value.into()));
+    }
+
     /// A figure of this benchmark's own.
     pub fn figure(&mut self, name: &str, value: Value) {
         self.figures.insert(name.to_owned(), value);
@@ -365,7 +377,7 @@ pub fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// To three places: more says nothing.
-fn rounded(value: f64) -> f64 {
+pub(super) fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }
 

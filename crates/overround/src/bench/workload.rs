@@ -69,19 +69,11 @@ impl Workload {
         markets: &[Snapshot],
         config: &Config,
     ) -> Result<Self, Failure> {
-        let now = Utc::now().into();
-        let unusable = |error: &dyn std::fmt::Display| {
-            Failure::failed(error, "delete the issuer's key from the state folder; a new one is made")
-        };
         let mut players = Vec::with_capacity(accounts.len());
         for (login, account_id) in accounts {
-            let token =
-                issuer.sign(&login, &[Role::Player], TOKEN_S, now).map_err(|error| unusable(&error))?;
-            let bearer =
-                HeaderValue::try_from(format!("Bearer {token}")).map_err(|error| unusable(&error))?;
-            let path =
-                Uri::try_from(format!("/v1/accounts/{account_id}/bets")).map_err(|error| unusable(&error))?;
-            players.push(Player { account_id, path, bearer });
+            let path = Uri::try_from(format!("/v1/accounts/{account_id}/bets"));
+            let path = path.map_err(|error| Failure::failed(error, "report it"))?;
+            players.push(Player { account_id, path, bearer: bearer(issuer, &login)? });
         }
         let markets = markets.iter().map(selections).collect();
         let stake_cents_min = config.stake_cents_min;
@@ -117,6 +109,19 @@ fn selections(snapshot: &Snapshot) -> Vec<Selection> {
         Selection { json, leg }
     };
     snapshot.prices.iter().map(one).collect()
+}
+
+/// What the `Authorization` of a player's requests says.
+///
+/// # Errors
+/// When no token can be signed.
+pub fn bearer(issuer: &LocalIssuer, login: &str) -> Result<HeaderValue, Failure> {
+    let unusable = |error: &dyn std::fmt::Display| {
+        Failure::failed(error, "delete the issuer's key from the state folder; a new one is made")
+    };
+    let token = issuer.sign(login, &[Role::Player], TOKEN_S, Utc::now().into());
+    let token = token.map_err(|error| unusable(&error))?;
+    HeaderValue::try_from(format!("Bearer {token}")).map_err(|error| unusable(&error))
 }
 
 /// Draws bets; each connection has its own.

@@ -9,11 +9,11 @@ pub use broadcast::broadcast;
 use super::load::{Generator, Window};
 use super::machine::cpu_us;
 use super::meter::{Measured, Meter};
-use super::odds::bearers;
 use super::options::Fanout;
-use super::report::{Figure, Report, Turn, median, rounds};
+use super::report::{Figure, Report, Turn, median, rounded, rounds};
 use super::server::Server;
 use super::stage::{PRODUCER, Stage, market};
+use super::workload::bearer;
 use crate::compose::use_case;
 use crate::failure::Failure;
 use crate::issuer;
@@ -44,7 +44,9 @@ pub async fn run(stage: &Stage<'_>, options: &Fanout) -> Result<Report, Failure>
     let market = stage.markets.first().map(|market| market.market_id);
     let channel = market.map(|id| format!("markets:{id}"));
     let channel = channel.ok_or_else(|| Failure::failed("there is no market", "report it"))?;
-    let bearers = bearers(&issuer::kept(stage.config)?, options.readers.div_ceil(STREAMS_PER_USER))?;
+    let issuer = issuer::kept(stage.config)?;
+    let users = 0..options.readers.div_ceil(STREAMS_PER_USER);
+    let bearers = users.map(|user| bearer(&issuer, &format!("reader-{user}"))).collect::<Result<_, _>>()?;
     let source = Source::Stream { server: server.address, channel, bearers };
     let frame = reader::sample(&source).await?;
     let bench = Bench { stage, options, meter, source: Arc::new(source), frame };
@@ -61,8 +63,7 @@ pub async fn run(stage: &Stage<'_>, options: &Fanout) -> Result<Report, Failure>
     let (rounds, total) = turns?;
     let mut report = Report::new("fanout", "delivery", stage);
     report.unit = "deliveries/s";
-    report.reference =
-        Figure { name: "bare broadcast of the same bytes".to_owned(), value: 0.0, unit: "deliveries/s" };
+    report.reference = Figure::of("bare broadcast of the same bytes", "deliveries/s");
     report.goal = Some(GOAL);
     let bare_cpu_us = median(bare_cpu_us.into_iter());
     let own_cpu_us = total.each(total.server_us.unwrap_or_default() as f64);
@@ -79,8 +80,8 @@ pub async fn run(stage: &Stage<'_>, options: &Fanout) -> Result<Report, Failure>
     // CPU time is counted in ticks of 10 ms: of a small load there may be none.
     let cpu_ratio = (bare_cpu_us > 0.0 && own_cpu_us > 0.0).then(|| bare_cpu_us / own_cpu_us);
     report.figure("deliveries_ratio", deliveries_ratio.into());
-    report.figure("cpu_ratio", cpu_ratio.map(|ratio| (ratio * 1_000.0).round() / 1_000.0).into());
-    report.figure("cpu_us_per_delivery_of_the_reference", ((bare_cpu_us * 1_000.0).round() / 1_000.0).into());
+    report.figure("cpu_ratio", cpu_ratio.map(rounded).into());
+    report.figure("cpu_us_per_delivery_of_the_reference", rounded(bare_cpu_us).into());
     // The goal is of both.
     report.ratio = cpu_ratio.map_or(deliveries_ratio, |ratio| ratio.min(deliveries_ratio));
     Ok(report)

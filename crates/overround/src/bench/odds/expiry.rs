@@ -7,7 +7,7 @@ use super::super::options::Expiry;
 use super::super::report::{Figure, Report, Turn, rounds};
 use super::super::server::Server;
 use super::super::stage::{Stage, market};
-use super::bearers;
+use super::super::workload::bearer;
 use super::provider::Provider;
 use crate::compose::use_case;
 use crate::config::Config;
@@ -71,7 +71,7 @@ pub async fn expiry(stage: &Stage<'_>, options: &Expiry) -> Result<Report, Failu
     let (rounds, total) = turns?;
     let mut report = Report::new("odds-expiry", "read", stage);
     report.unit = "origin loads";
-    report.reference = Figure { name: "one load".to_owned(), value: 1.0, unit: "origin loads" };
+    report.reference = Figure::of("one load", "origin loads");
     report.goal = Some(1.0);
     report.lower_is_better = true;
     report.figure("origin_loads", most.into());
@@ -122,10 +122,9 @@ impl Readers {
         let host = |server: &SocketAddr| HeaderValue::try_from(server.to_string());
         let servers =
             servers.iter().map(|server| Ok((*server, host(server).map_err(|error| broken(&error))?)));
-        let bearer = bearers(&issuer::kept(stage.config)?, 1)?.pop();
         Ok(Self {
             servers: servers.collect::<Result<_, Failure>>()?,
-            bearer: bearer.ok_or_else(|| broken(&"no token was signed"))?,
+            bearer: bearer(&issuer::kept(stage.config)?, "reader")?,
             path: format!("/v1/markets/{market}"),
             ready: AtomicU64::new(0),
             count: options.readers.into(),

@@ -8,7 +8,7 @@ use super::super::place::lengths;
 use super::super::report::{Figure, Report, Turn, rounds};
 use super::super::server::Server;
 use super::super::stage::Stage;
-use super::bearers;
+use super::super::workload::bearer;
 use crate::failure::{Failure, chain};
 use crate::issuer;
 use bytes::Bytes;
@@ -43,16 +43,9 @@ pub async fn read(stage: &Stage<'_>, options: &Odds) -> Result<Report, Failure> 
     let (rounds, total) = turns?;
     let mut report = Report::new("odds-read", "read", stage);
     report.unit = "reads/s";
-    report.reference = Figure {
-        name: "GET of three bytes from Redis, same connections".to_owned(),
-        value: 0.0,
-        unit: "gets/s",
-    };
+    report.reference = Figure::of("GET of three bytes from Redis, same connections", "gets/s");
     report.goal = Some(GOAL);
-    report.set("connections", options.connections.into());
-    report.set("markets", options.markets.into());
-    report.set("seconds", options.seconds.into());
-    report.set("rounds", options.turns.rounds.into());
+    report.set_all(options.settings());
     report.finish(rounds, total);
     Ok(report)
 }
@@ -68,11 +61,10 @@ struct Readers {
 impl Readers {
     fn new(stage: &Stage<'_>, options: &Odds, server: SocketAddr) -> Result<Self, Failure> {
         let broken = |error: &dyn std::fmt::Display| Failure::failed(error, "report it");
-        let bearer = bearers(&issuer::kept(stage.config)?, 1)?.pop();
         let uri = |id| Uri::try_from(format!("/v1/markets/{id}")).map_err(|error| broken(&error));
         Ok(Self {
             host: HeaderValue::try_from(server.to_string()).map_err(|error| broken(&error))?,
-            bearer: bearer.ok_or_else(|| broken(&"no token was signed"))?,
+            bearer: bearer(&issuer::kept(stage.config)?, "reader")?,
             markets: stage.markets.iter().map(|one| uri(one.market_id)).collect::<Result<_, _>>()?,
             seed: options.turns.seed,
             server,

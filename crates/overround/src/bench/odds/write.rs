@@ -36,13 +36,9 @@ pub async fn write(stage: &Stage<'_>, options: &Odds) -> Result<Report, Failure>
     let (rounds, total) = turns.await?;
     let mut report = Report::new("odds-write", "snapshot", stage);
     report.unit = "snapshots/s";
-    report.reference =
-        Figure { name: "EVALSHA of the same writes, no compare".to_owned(), value: 0.0, unit: "snapshots/s" };
+    report.reference = Figure::of("EVALSHA of the same writes, no compare", "snapshots/s");
     report.goal = Some(GOAL);
-    report.set("connections", options.connections.into());
-    report.set("markets", options.markets.into());
-    report.set("seconds", options.seconds.into());
-    report.set("rounds", options.turns.rounds.into());
+    report.set_all(options.settings());
     report.finish(rounds, total);
     Ok(report)
 }
