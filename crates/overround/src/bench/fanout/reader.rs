@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -20,6 +20,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 /// How long the last frames may take after the end.
 const TAIL: Duration = Duration::from_secs(20);
+/// How many readers connect at one time.
+const CONNECTING_MAX: usize = 256;
 /// How long an answer to a connection's first words may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -68,6 +70,8 @@ pub struct Crowd {
     /// How many frames the round has.
     frames: u64,
     connected: AtomicU32,
+    /// Who may connect: a server's queue of those who knock is short.
+    doors: Semaphore,
     window: watch::Sender<Option<Window>>,
     /// When each frame was sent, by its number from 0.
     sent: Mutex<Vec<Instant>>,
@@ -82,6 +86,7 @@ impl Crowd {
             readers,
             frames,
             connected: AtomicU32::new(0),
+            doors: Semaphore::new(CONNECTING_MAX),
             window: watch::channel(None).0,
             sent: Mutex::default(),
             counted: Mutex::default(),
@@ -223,7 +228,9 @@ pub async fn sample(source: &Source) -> Result<String, Failure> {
 pub async fn follow(crowd: Arc<Crowd>, index: u32) -> Result<Tally, Failure> {
     let mut tally = Tally::new()?;
     let failed = |why: String| Failure::failed(format!("reader {index}: {why}"), "look at the server's log");
+    let door = crowd.doors.acquire().await.map_err(|error| failed(error.to_string()))?;
     let mut socket = connect(&crowd.source, index).await.map_err(failed)?;
+    drop(door);
     let mut seq = match &*crowd.source {
         Source::Bare { .. } => 0,
         Source::Stream { .. } => match timeout(PATIENCE, first_version(&mut socket)).await {
