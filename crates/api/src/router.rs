@@ -3,7 +3,7 @@
 use crate::auth::{Auth, Gate, guard};
 use crate::observe::{in_time, observe};
 use crate::problem::{NOT_FOUND, Problem};
-use crate::state::ApiState;
+use crate::state::{ApiState, Parts};
 use crate::stream::Connections;
 use crate::{ApiSettings, Ending, docs, routes};
 use axum::Router;
@@ -24,7 +24,7 @@ pub fn router(
     ending: Ending,
 ) -> Router {
     let connections = Connections::default();
-    let state = ApiState { app, settings: Arc::new(settings), metrics, connections, ending };
+    let state = ApiState::new(Parts { app, settings: Arc::new(settings), metrics, connections, ending });
     let gate = Gate { auth, app: state.app.clone(), settings: Arc::clone(&state.settings) };
     let (routes, _) = routes::all().split_for_parts();
     routes

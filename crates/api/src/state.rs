@@ -4,11 +4,15 @@ use crate::stream::Connections;
 use crate::{ApiSettings, Ending};
 use metrics_exporter_prometheus::PrometheusHandle;
 use overround_app::App;
+use std::ops::Deref;
 use std::sync::Arc;
 
-/// The router's state.
+/// The router's state. Each layer and handler of each request has one of its own, so that a copy is one pointer.
 #[derive(Clone)]
-pub struct ApiState {
+pub struct ApiState(Arc<Parts>);
+
+/// What the state is made of.
+pub struct Parts {
     /// The use cases.
     pub app: App,
     /// The API's settings.
@@ -19,4 +23,18 @@ pub struct ApiState {
     pub connections: Connections,
     /// The word to end, and who has to hear it.
     pub ending: Ending,
+}
+
+impl ApiState {
+    /// The state of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for ApiState {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
