@@ -1,7 +1,7 @@
 //! What every handler has at hand.
 
 use crate::stream::Connections;
-use crate::{ApiSettings, Ending};
+use crate::{ApiSettings, Ending, Feeds};
 use metrics_exporter_prometheus::PrometheusHandle;
 use overround_app::App;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub struct ApiState {
     pub metrics: PrometheusHandle,
     /// The open streams.
     pub connections: Connections,
+    /// The feeds that come in over HTTP.
+    pub feeds: Feeds,
     /// The word to end, and who has to hear it.
     pub ending: Ending,
 }
