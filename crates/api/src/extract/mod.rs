@@ -5,7 +5,6 @@ mod keyed;
 mod path;
 mod query;
 
-pub use body::read as read_body;
 pub use keyed::{KEY_LEN_MAX, KEY_PATTERN, KeyedJson};
 pub use path::Ids;
 pub use query::{ConflateMs, HeartbeatMs, Limit, PageQuery, Params, TimeText, VersionText};
