@@ -81,7 +81,7 @@ pub struct Problem {
     trace_id: Option<String>,
     replayed: bool,
     header: Option<(HeaderName, HeaderValue)>,
-    proof: Option<HeaderValue>,
+    proof: Option<Box<HeaderValue>>,
 }
 
 impl Problem {
@@ -109,7 +109,7 @@ impl Problem {
 
     /// The problem with the house's proof of a feed's secret.
     pub fn with_proof(self, proof: Option<HeaderValue>) -> Self {
-        Self { proof, ..self }
+        Self { proof: proof.map(Box::new), ..self }
     }
 
     /// Bad input at one place.
@@ -265,7 +265,7 @@ pub fn render(mut response: Response, trace_id: &str, instance: &str) -> Respons
         headers.insert(name, value);
     }
     if let Some(proof) = problem.proof {
-        headers.insert(HeaderName::from_static(FEED_SIGNATURE), proof);
+        headers.insert(HeaderName::from_static(FEED_SIGNATURE), *proof);
     }
     if problem.replayed {
         headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
