@@ -23,6 +23,7 @@ fn sample(path: &str) -> String {
         .replace("{market_id}", &format!("mkt_{digits}"))
         .replace("{outcome_id}", &format!("out_{digits}"))
         .replace("{sport}", "tennis")
+        .replace("{producer}", "1")
         .replace("{event_id}", &format!("evt_{digits}"))
         .replace("{*rest}", "index.html")
 }
@@ -39,6 +40,17 @@ async fn every_route_admits_whom_it_should() {
     let server = server(&db).await;
     let mut table = String::new();
     for rule in ROUTES {
+        if rule.access == Access::Secret {
+            let roles = Role::ALL.map(|role| server.caller("somebody", &[role]));
+            for caller in roles.iter().chain([&server.anybody()]) {
+                call(caller, rule.method, rule.path).await.problem(401, "UNPROVEN");
+            }
+            table.push_str(&format!(
+                "{:4} {:58} {:7} whoever proves its secret\n",
+                rule.method, rule.path, "-"
+            ));
+            continue;
+        }
         let mut admitted = Vec::new();
         let stranger = call(&server.anybody(), rule.method, rule.path).await;
         if stranger.status != 401 {
@@ -98,6 +110,7 @@ async fn every_route_admits_whom_it_should() {
     GET  /v1/accounts/{account_id}/factors                          reads   trader auditor admin
     POST /v1/accounts/{account_id}/factors                          writes  trader admin
     GET  /v1/holds                                                  reads   trader auditor admin
+    GET  /v1/producers                                              reads   trader auditor admin
     POST /v1/markets/{market_id}/outcomes/{outcome_id}/suspend      writes  trader admin
     POST /v1/markets/{market_id}/outcomes/{outcome_id}/resume       writes  trader admin
     POST /v1/markets/{market_id}/margin                             writes  trader admin
@@ -111,6 +124,7 @@ async fn every_route_admits_whom_it_should() {
     POST /v1/trading/suspend                                        writes  trader admin
     POST /v1/trading/resume                                         writes  trader admin
     GET  /v1/stream                                                 streams every role
+    POST /v1/feeds/uof/{producer}                                   -       whoever proves its secret
     GET  /v1/reports/trial-balance                                  reads   finance auditor admin
     GET  /v1/reports/segregation                                    reads   finance auditor admin
     GET  /health/live                                               -       everybody

@@ -99,7 +99,7 @@ impl Running {
     }
 
     /// Ends it as Ctrl-C in a service manager does, and waits for its end.
-    fn terminate(mut self) -> Ended {
+    pub(crate) fn terminate(mut self) -> Ended {
         let pid = self.0.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let until = Instant::now() + PATIENCE;
@@ -125,7 +125,7 @@ impl Drop for Running {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -134,7 +134,7 @@ async fn answers(url: &str) -> Option<u16> {
     client.get(url).send().await.ok().map(|answer| answer.status().as_u16())
 }
 
-async fn until_ready(base: &str) {
+pub(crate) async fn until_ready(base: &str) {
     let until = Instant::now() + PATIENCE;
     while answers(&format!("{base}/health/ready")).await != Some(200) {
         assert!(Instant::now() < until, "{base} does not become ready");

@@ -30,7 +30,7 @@ const CLEAN_BOOK: &str = include_str!("doctor/clean_book.sql");
 const CHECKED: [&str; 12] = ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "B5", "M1", "E1"];
 
 /// The tables that breakages touch.
-const TABLES: [&str; 19] = [
+const TABLES: [&str; 20] = [
     "wallet.accounts",
     "wallet.ledger_entries",
     "wallet.idempotency",
@@ -41,6 +41,7 @@ const TABLES: [&str; 19] = [
     "market.fences",
     "market.holds",
     "market.price_versions",
+    "market.producers",
     "market.results",
     "betting.bets",
     "betting.bet_legs",

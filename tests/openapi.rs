@@ -62,9 +62,13 @@ fn every_operation_says_all_that_it_answers() {
             operation["responses"].as_object().unwrap().keys().map(String::as_str).collect();
         let rule = ROUTES.iter().find(|rule| rule.path == path && rule.method == method).unwrap();
         let mut wanted: BTreeSet<&str> = BTreeSet::new();
-        if rule.access != Access::Public {
+        if rule.access.takes_token() {
             wanted.extend(["400", "401", "403", "500", "503"]);
             assert_eq!(operation["security"], json!([{"bearer": []}]), "{method} {path}");
+        }
+        if rule.access == Access::Secret {
+            wanted.extend(["400", "401", "500", "503"]);
+            assert_eq!(operation["security"], json!([{"feed": []}]), "{method} {path}");
         }
         if path.contains('{') {
             wanted.extend(["400", "404"]);
@@ -77,7 +81,8 @@ fn every_operation_says_all_that_it_answers() {
                 .iter()
                 .map(|p| p["name"].as_str().unwrap())
                 .collect();
-            assert!(names.contains(&"Idempotency-Key"), "{method} {path}");
+            let key = if rule.access == Access::Secret { "Feed-Nonce" } else { "Idempotency-Key" };
+            assert!(names.contains(&key), "{method} {path}");
             assert!(operation["requestBody"]["required"].as_bool().unwrap(), "{method} {path}");
         }
         assert!(statuses.is_superset(&wanted), "{method} {path}: {statuses:?} lacks some of {wanted:?}");

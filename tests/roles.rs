@@ -145,6 +145,8 @@ async fn the_application_changes_no_fact() {
         "UPDATE betting.bets SET limit_decision = NULL",
         "UPDATE market.holds SET scope = 'ALL'",
         "DELETE FROM market.holds",
+        "UPDATE market.producers SET id = gen_random_uuid()",
+        "DELETE FROM market.producers",
         "DELETE FROM betting.settlements",
         "UPDATE betting.settlements SET return_cents = 1",
         "UPDATE betting.bets SET stake_cents = 1",

@@ -19,7 +19,10 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 12] = [
     ("embedded", &[]),
     ("overround", &["domain", "store", "live", "feed", "adapters", "app", "workers", "api", "embedded"]),
     ("testkit", &["domain", "store", "live", "app", "api", "embedded"]),
-    ("tests", &["domain", "store", "live", "feed", "app", "workers", "api", "embedded", "testkit"]),
+    (
+        "tests",
+        &["domain", "store", "live", "feed", "adapters", "app", "workers", "api", "embedded", "testkit"],
+    ),
 ];
 
 /// Crates from outside that only some of ours may name, and who.

@@ -396,6 +396,14 @@ pub const BREAKAGES: &[Breakage] = &[
          SELECT '1', gen_random_uuid(), 'hold.changed', 'hold', id, 1, '{}', changed_at FROM market.holds",
     ),
     (
+        "a producer that is down, and its markets on sale",
+        "M1",
+        1,
+        "INSERT INTO market.producers VALUES ('uof:1', t.id('uof'), 'DOWN', 'why', 1, 1, 1, t.at(9));
+         INSERT INTO events.outbox (xid8, event_id, type, aggregate_type, aggregate_id, aggregate_version, payload, created_at)
+         VALUES ('1', gen_random_uuid(), 'producer.changed', 'producer', t.id('uof'), 1, '{}', t.at(9))",
+    ),
+    (
         "a market that is not at its last version",
         "M1",
         1,

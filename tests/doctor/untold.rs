@@ -38,6 +38,12 @@ pub const UNTOLD: &[Breakage] = &[
         1,
         "INSERT INTO betting.account_factors VALUES (t.id('f'), t.id('ann'), 'curling', 10, 1, 'tom', 'why', t.at(9))",
     ),
+    (
+        "a producer without its event",
+        "E1",
+        1,
+        "INSERT INTO market.producers VALUES ('uof:1', t.id('uof'), 'UP', 'why', 1, 1, 1, t.at(9))",
+    ),
     ("a debit without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.debited'"),
     ("a transfer without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.transferred'"),
     (

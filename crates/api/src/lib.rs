@@ -8,6 +8,7 @@ mod cursor;
 mod digest;
 mod docs;
 mod extract;
+mod feeds;
 mod metrics;
 mod observe;
 mod problem;
@@ -24,6 +25,10 @@ pub use auth::{
     Access, Auth, AuthError, Keys, LocalIssuer, ROUTES, Role, RouteRule, UnknownRole, user_id_of,
 };
 pub use docs::openapi;
+pub use feeds::{
+    FEED_BYTES_MAX, FEED_NONCE, FEED_SECRET_LEN_MIN, FEED_SIGNATURE, FeedSecret, Feeds, MessageRefused,
+    MessageTaken, UofFeed,
+};
 pub use metrics::{MetricsError, install_metrics};
 pub use metrics_exporter_prometheus::PrometheusHandle;
 pub use rate_limits::{Class, ClassRates, Forwarding, NoProxies, Rates, TrustedProxies, UnknownForwarding};

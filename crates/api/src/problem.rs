@@ -9,6 +9,7 @@ mod body;
 
 pub use body::{FieldError, ProblemBody, title};
 
+use crate::feeds::FEED_SIGNATURE;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -45,6 +46,7 @@ codes! {
     INVALID_CURSOR 400 "The cursor was not given out by this list.";
     IDEMPOTENCY_KEY_REQUIRED 400 "A write without Idempotency-Key.";
     IDEMPOTENCY_KEY_INVALID 400 "The Idempotency-Key is not 1 to 255 visible characters, or came twice.";
+    UNPROVEN 401 "The request does not prove the feed's secret, or this server takes no such feed.";
     UNAUTHENTICATED 401 "No bearer token, or one that does not hold.";
     FORBIDDEN 403 "The caller's roles do not reach this route.";
     NOT_FOUND 404 "There is no such thing, or it is not the caller's.";
@@ -52,9 +54,13 @@ codes! {
     REQUEST_TIMEOUT 408 "The body did not arrive in time.";
     ACCOUNT_EXISTS 409 "The user has an account in this currency, or the account a wallet of this kind.";
     ILLEGAL_TRANSITION 409 "The market's status does not allow this act.";
+    ALREADY_HEARD 409 "The producer said this, or something newer, before; nothing was changed.";
+    PRODUCER_TAKEN 409 "Another process hears this producer: send its messages there.";
     VERSION_NOT_REACHED 409 "The market has not reached min_version.";
     BODY_TOO_LARGE 413 "The body is larger than the server takes.";
     UNSUPPORTED_MEDIA_TYPE 415 "The body's Content-Type is not application/json.";
+    MESSAGE_UNSUPPORTED 422 "A message of the feed that the house does not act upon; nothing was changed.";
+    OTHER_PRODUCER 422 "The message is of another producer than the path says.";
     UPGRADE_REQUIRED 426 "The route is a WebSocket or Server-Sent Events, and the request asks for neither.";
     TOO_MANY_CONNECTIONS 429 "The user has as many streams open as they may.";
     RATE_LIMITED 429 "The caller, or the address, sends more than it may; violated_policies says by which limit.";
@@ -75,6 +81,7 @@ pub struct Problem {
     trace_id: Option<String>,
     replayed: bool,
     header: Option<(HeaderName, HeaderValue)>,
+    proof: Option<Box<HeaderValue>>,
 }
 
 impl Problem {
@@ -91,7 +98,18 @@ impl Problem {
             trace_id: None,
             replayed: false,
             header: None,
+            proof: None,
         }
+    }
+
+    /// Its HTTP status.
+    pub const fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// The problem with the house's proof of a feed's secret.
+    pub fn with_proof(self, proof: Option<HeaderValue>) -> Self {
+        Self { proof: proof.map(Box::new), ..self }
     }
 
     /// Bad input at one place.
@@ -245,6 +263,9 @@ pub fn render(mut response: Response, trace_id: &str, instance: &str) -> Respons
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some((name, value)) = problem.header {
         headers.insert(name, value);
+    }
+    if let Some(proof) = problem.proof {
+        headers.insert(HeaderName::from_static(FEED_SIGNATURE), *proof);
     }
     if problem.replayed {
         headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));

@@ -5,7 +5,7 @@ use crate::observe::{in_time, observe};
 use crate::problem::{NOT_FOUND, Problem};
 use crate::state::{ApiState, Parts};
 use crate::stream::Connections;
-use crate::{ApiSettings, Ending, docs, routes};
+use crate::{ApiSettings, Ending, Feeds, docs, routes};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -21,10 +21,12 @@ pub fn router(
     auth: Auth,
     settings: ApiSettings,
     metrics: PrometheusHandle,
+    feeds: Feeds,
     ending: Ending,
 ) -> Router {
     let connections = Connections::default();
-    let state = ApiState::new(Parts { app, settings: Arc::new(settings), metrics, connections, ending });
+    let state =
+        ApiState::new(Parts { app, settings: Arc::new(settings), metrics, connections, feeds, ending });
     let gate = Gate { auth, app: state.app.clone(), settings: Arc::clone(&state.settings) };
     let (routes, _) = routes::all().split_for_parts();
     routes

@@ -1,7 +1,7 @@
 //! What every handler has at hand.
 
 use crate::stream::Connections;
-use crate::{ApiSettings, Ending};
+use crate::{ApiSettings, Ending, Feeds};
 use metrics_exporter_prometheus::PrometheusHandle;
 use overround_app::App;
 use std::ops::Deref;
@@ -21,6 +21,8 @@ pub struct Parts {
     pub metrics: PrometheusHandle,
     /// The open streams.
     pub connections: Connections,
+    /// The feeds that come in over HTTP.
+    pub feeds: Feeds,
     /// The word to end, and who has to hear it.
     pub ending: Ending,
 }

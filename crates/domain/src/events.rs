@@ -41,6 +41,8 @@ stored_enum! {
         LimitChanged = "limit.changed",
         /// A trader changed what the limits of an account are multiplied by in a sport.
         FactorChanged = "factor.changed",
+        /// A producer of market data may be trusted now, or not any more.
+        ProducerChanged = "producer.changed",
         /// A payment through a PSP succeeded.
         PaymentsSucceeded = "payments.succeeded",
         /// A message was posted in a chat room.
@@ -66,6 +68,7 @@ impl EventType {
             Self::HoldChanged => "hold",
             Self::LimitChanged => "limit",
             Self::FactorChanged => "factor",
+            Self::ProducerChanged => "producer",
             Self::PaymentsSucceeded => "payment",
             Self::ChatMessage => "room",
         }

@@ -82,6 +82,9 @@ pub enum Command {
     Serve(Listen),
     /// Run the workers only: settlement, holds, partitions
     Work,
+    /// Hear a live producer of market data, or send its messages
+    #[command(subcommand)]
+    Feed(FeedCommand),
     /// Bring the database's schema up to date and say what was done
     Migrate,
     /// Play recordings through the whole system with players who bet, settle, and check the books
@@ -114,6 +117,55 @@ pub enum Command {
     Openapi,
     /// Use or end the embedded PostgreSQL and Valkey
     Runtime(Runtime),
+}
+
+/// `feed ...`
+#[derive(Debug, Subcommand)]
+pub enum FeedCommand {
+    /// Hear Betfair's Exchange Stream and sell its markets, until a signal
+    ///
+    /// Host, key, token and the rest of the connection are settings (`betfair_...`). Markets must be in every list that is
+    /// given; without any all are asked for.
+    Betfair(BetfairFilter),
+    /// Send messages of Sportradar's Unified Odds Feed from files to a server, each proven with `uof_secret`
+    Uof(SendUof),
+}
+
+/// Which markets are asked for.
+#[derive(Debug, Args)]
+pub struct BetfairFilter {
+    /// A market; may be given several times
+    #[arg(long, value_name = "ID")]
+    pub market: Vec<String>,
+    /// Markets of an event; may be given several times
+    #[arg(long, value_name = "ID")]
+    pub event: Vec<String>,
+    /// Markets of a sport; may be given several times
+    #[arg(long, value_name = "ID")]
+    pub event_type: Vec<String>,
+    /// Markets of a type, such as MATCH_ODDS; may be given several times
+    #[arg(long, value_name = "TYPE")]
+    pub market_type: Vec<String>,
+    /// Markets of events in a country; may be given several times
+    #[arg(long, value_name = "CODE")]
+    pub country: Vec<String>,
+}
+
+/// Options of `feed uof`.
+#[derive(Debug, Args)]
+pub struct SendUof {
+    /// Files of one XML message each, sent in this order
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Where the server is [default: the setting `listen`, on this machine]
+    #[arg(long, value_name = "URL")]
+    pub to: Option<String>,
+    /// The producer to send them as [default: the one that each message names]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    pub producer: Option<u32>,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `--json`.

@@ -2,10 +2,11 @@
 
 use crate::config::{Config, Environment};
 use crate::failure::{Failure, chain};
+use crate::feeds::Uof;
 use crate::issuer;
 use crate::stores::Stores;
 use overround_adapters::price_provider::HttpPriceProvider;
-use overround_api::{Auth, Ending};
+use overround_api::{Auth, Ending, FeedSecret, Feeds};
 use overround_app::{App, Clock, Settings};
 use overround_domain::betting::Rules;
 use overround_domain::markets::{JumpLimit, Margin, MarginBps, MarginMethod, PriceProvider};
@@ -75,6 +76,8 @@ pub struct Served {
     pub address: SocketAddr,
     stop: CancellationToken,
     task: JoinHandle<std::io::Result<()>>,
+    /// The feeds that come in over HTTP: the word to end, and their task.
+    feeds: (CancellationToken, Option<JoinHandle<()>>),
 }
 
 impl Served {
@@ -95,10 +98,12 @@ impl Served {
             .map_err(|error| Failure::failed(chain(&error), "start one API a process"))?;
         let ending = Ending::default();
         let settings = issuer::api_settings(config);
-        let router = overround_api::router(app.clone(), auth, settings, metrics, ending.clone());
+        let feeds_stop = CancellationToken::new();
+        let (feeds, feeds_task) = feeds(config, app, &feeds_stop);
+        let router = overround_api::router(app.clone(), auth, settings, metrics, feeds, ending.clone());
         let stop = ending.stop.clone();
         let task = tokio::spawn(overround_api::serve(listener, router, ending));
-        Ok(Self { address, stop, task })
+        Ok(Self { address, stop, task, feeds: (feeds_stop, feeds_task) })
     }
 
     /// The API's address for clients on this machine.
@@ -122,12 +127,27 @@ impl Served {
     pub async fn stop(self) -> Result<(), Failure> {
         self.stop.cancel();
         let failed = |why: String| Failure::failed(format!("the API failed: {why}"), "look at the log");
-        match self.task.await {
+        let served = self.task.await;
+        // Nothing comes in any more: the house is told that these feeds end.
+        let (feeds_stop, feeds_task) = self.feeds;
+        feeds_stop.cancel();
+        if let Some(Err(error)) = futures::future::OptionFuture::from(feeds_task).await {
+            tracing::error!(%error, "the feeds failed");
+        }
+        match served {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(failed(error.to_string())),
             Err(error) => Err(failed(error.to_string())),
         }
     }
+}
+
+/// The feeds that come in over HTTP, and the task that looks for their silence.
+fn feeds(config: &Config, app: &App, stop: &CancellationToken) -> (Feeds, Option<JoinHandle<()>>) {
+    let Some(secret) = &config.uof_secret else { return (Feeds::default(), None) };
+    let uof = Uof::new(app.clone());
+    let task = tokio::spawn(Arc::clone(&uof).run(stop.clone()));
+    (Feeds::uof(FeedSecret::new(secret.reveal()), uof), Some(task))
 }
 
 /// Refuses a server whose settings give up what the money path stands on, or says so in development.

@@ -7,6 +7,7 @@ mod compose;
 mod config;
 mod drive;
 mod failure;
+mod feeds;
 mod issuer;
 mod logs;
 mod out;

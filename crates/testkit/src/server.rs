@@ -2,7 +2,7 @@
 
 use crate::{TestDb, done, redis_url};
 use overround_api::{
-    ApiSettings, Auth, Ending, Environment, Keys, LocalIssuer, Role, install_metrics, user_id_of,
+    ApiSettings, Auth, Ending, Environment, Feeds, Keys, LocalIssuer, Role, install_metrics, user_id_of,
 };
 use overround_app::{App, Clock, Published, Settings};
 use overround_domain::ids::UserId;
@@ -86,7 +86,14 @@ impl TestServer {
     pub async fn serve(app: App, api: ApiSettings, issuer: LocalIssuer, keys: Keys) -> Self {
         let auth = done("set up authentication", Auth::new(&api, keys));
         let ending = Ending::default();
-        let router = overround_api::router(app.clone(), auth, api.clone(), metrics(), ending.clone());
+        let router = overround_api::router(
+            app.clone(),
+            auth,
+            api.clone(),
+            metrics(),
+            Feeds::default(),
+            ending.clone(),
+        );
         let listener = done("listen", TcpListener::bind("127.0.0.1:0").await);
         let base_url = format!("http://{}", done("read the port", listener.local_addr()));
         let serving = tokio::spawn(overround_api::serve(listener, router, ending.clone()));

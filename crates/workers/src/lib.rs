@@ -9,6 +9,7 @@ mod exposure;
 mod holder;
 mod partition_keeper;
 mod settler;
+mod watcher;
 
 use overround_app::App;
 use tokio::task::JoinSet;
@@ -23,5 +24,6 @@ pub fn run(app: &App, stop: &CancellationToken) -> JoinSet<()> {
     workers.spawn(settler::run(app.clone(), stop.clone()));
     workers.spawn(exposure::follow(app.clone(), stop.clone()));
     workers.spawn(exposure::repair(app.clone(), stop.clone()));
+    workers.spawn(watcher::run(app.clone(), stop.clone()));
     workers
 }

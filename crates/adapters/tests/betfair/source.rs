@@ -1,6 +1,6 @@
 //! The other side: a source of Betfair's protocol, moved by hand.
 
-use crate::soon;
+use super::soon;
 use overround_adapters::betfair::{Endpoint, Transport};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};

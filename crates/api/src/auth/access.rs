@@ -2,8 +2,8 @@
 
 use super::Role;
 use crate::problem::{
-    ACCOUNT_EXISTS, Code, ILLEGAL_TRANSITION, NOT_FOUND, TOO_MANY_CONNECTIONS, UPGRADE_REQUIRED,
-    VERSION_NOT_REACHED,
+    ACCOUNT_EXISTS, ALREADY_HEARD, Code, ILLEGAL_TRANSITION, MESSAGE_UNSUPPORTED, NOT_FOUND, OTHER_PRODUCER,
+    PRODUCER_TAKEN, TOO_MANY_CONNECTIONS, UNPROVEN, UPGRADE_REQUIRED, VERSION_NOT_REACHED,
 };
 use crate::rate_limits::Class;
 use overround_domain::betting::RefusalCode;
@@ -17,6 +17,15 @@ pub enum Access {
     AnyRole,
     /// Callers who have one of these roles.
     Roles(&'static [Role]),
+    /// Whoever proves a feed's secret, without a token; the handler sees to it.
+    Secret,
+}
+
+impl Access {
+    /// Whether the caller shows a bearer token.
+    pub const fn takes_token(self) -> bool {
+        matches!(self, Self::AnyRole | Self::Roles(_))
+    }
 }
 
 /// One route, who may call it, and what it answers beside what all routes of its form do.
@@ -38,7 +47,7 @@ pub struct RouteRule {
     pub(crate) refusals: &'static [RefusalCode],
 }
 
-use Access::{AnyRole, Public, Roles};
+use Access::{AnyRole, Public, Roles, Secret};
 use Role::{Admin, Auditor, Compliance, Finance, Player, Support, Trader};
 
 const READS_ACCOUNTS: Access = Roles(&[Player, Support, Finance, Compliance, Auditor, Admin]);
@@ -142,6 +151,7 @@ pub const ROUTES: &[RouteRule] = &[
     reads("/v1/accounts/{account_id}/factors", READS_HOLDS),
     writes("/v1/accounts/{account_id}/factors", RUNS_MARKETS, &[], ACTING),
     lists("/v1/holds", READS_HOLDS),
+    reads("/v1/producers", READS_HOLDS),
     writes(
         "/v1/markets/{market_id}/outcomes/{outcome_id}/suspend",
         RUNS_MARKETS,
@@ -168,6 +178,16 @@ pub const ROUTES: &[RouteRule] = &[
         class: Some(Class::Streams),
         conflicts: &[UPGRADE_REQUIRED, TOO_MANY_CONNECTIONS, NOT_FOUND],
         ..reads("/v1/stream", AnyRole)
+    },
+    RouteRule {
+        // Who proves the secret is no stranger, and a feed is as fast as its matches.
+        class: None,
+        ..writes(
+            "/v1/feeds/uof/{producer}",
+            Secret,
+            &[UNPROVEN, ALREADY_HEARD, PRODUCER_TAKEN, MESSAGE_UNSUPPORTED, OTHER_PRODUCER],
+            &[],
+        )
     },
     reads("/v1/reports/trial-balance", READS_REPORTS),
     reads("/v1/reports/segregation", READS_REPORTS),

@@ -79,7 +79,7 @@ fn refused(policy: &Policy, standing: &Standing) -> Problem {
 impl Gate {
     /// Who asks, if the rule admits them; none where it admits everybody.
     async fn admit(&self, rule: &RouteRule, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
-        if rule.access == Access::Public {
+        if !rule.access.takes_token() {
             return Ok(None);
         }
         let caller = self.auth.authenticate(headers).await?;
@@ -88,7 +88,7 @@ impl Gate {
         }
         Ok(Some(match rule.access {
             Access::Roles(roles) => caller.admitted_by(roles),
-            Access::AnyRole | Access::Public => caller,
+            Access::AnyRole | Access::Public | Access::Secret => caller,
         }))
     }
 }
@@ -114,7 +114,7 @@ fn rule_of(method: &str, path: &str) -> Result<&'static RouteRule, Problem> {
 
 fn admits(access: Access, caller: &Caller) -> bool {
     match access {
-        Access::Public => true,
+        Access::Public | Access::Secret => true,
         Access::AnyRole => caller.has_role(),
         Access::Roles(roles) => caller.has_any(roles),
     }
@@ -126,7 +126,9 @@ fn forbidden(rule: &RouteRule) -> String {
             let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
             format!("this takes one of the roles {}", names.join(", "))
         }
-        Access::AnyRole | Access::Public => "the token names no role that is known here".to_owned(),
+        Access::AnyRole | Access::Public | Access::Secret => {
+            "the token names no role that is known here".to_owned()
+        }
     }
 }
 

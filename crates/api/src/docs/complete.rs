@@ -1,7 +1,7 @@
 //! Adds to each operation what all of its form have in common, from the table of routes: security,
 //! the key of writes, and every problem that it may answer with.
 
-use super::{BEARER, problems};
+use super::{BEARER, FEED, problems};
 use crate::auth::{Access, ROUTES, RouteRule};
 use crate::extract::{KEY_LEN_MAX, KEY_PATTERN};
 use crate::problem::{Code, ProblemBody, *};
@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Components, ObjectBuilder, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{OpenApi, RefOr, Required, Response};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -18,6 +20,7 @@ use utoipa::{PartialSchema, ToSchema};
 pub fn complete(api: &mut OpenApi) {
     let components = api.components.get_or_insert_with(Components::new);
     components.add_security_scheme(BEARER, bearer());
+    components.add_security_scheme(FEED, feed());
     let mut schemas = vec![("Problem".to_owned(), ProblemBody::schema())];
     ProblemBody::schemas(&mut schemas);
     components.schemas.extend(schemas);
@@ -45,10 +48,20 @@ fn bearer() -> SecurityScheme {
     )
 }
 
+fn feed() -> SecurityScheme {
+    SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+        "Feed-Signature",
+        "The HMAC-SHA256 of the request under the secret of the feed (`uof_secret`), as the operation says.",
+    )))
+}
+
 fn complete_operation(operation: &mut Operation, rule: &RouteRule) {
-    let writes = rule.method == "POST";
+    let writes = rule.method == "POST" && rule.access.takes_token();
     match rule.access {
         Access::Public => operation.security = Some(Vec::new()),
+        Access::Secret => {
+            operation.security = Some(vec![SecurityRequirement::new(FEED, Vec::<String>::new())]);
+        }
         Access::AnyRole | Access::Roles(_) => {
             operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
         }
@@ -141,7 +154,10 @@ fn by_status(operation: &Operation, rule: &RouteRule) -> BTreeMap<u16, Vec<Code>
             .any(|p| p.parameter_in == place)
     };
     if rule.method == "POST" {
-        codes.extend([INVALID_BODY, IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_INVALID]);
+        codes.push(INVALID_BODY);
+        if rule.access.takes_token() {
+            codes.extend([IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_INVALID]);
+        }
         codes.extend([REQUEST_TIMEOUT, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE]);
     }
     if takes(ParameterIn::Path) {
@@ -153,8 +169,11 @@ fn by_status(operation: &Operation, rule: &RouteRule) -> BTreeMap<u16, Vec<Code>
     if takes(ParameterIn::Query) && rule.pages {
         codes.push(INVALID_CURSOR);
     }
+    if rule.access.takes_token() {
+        codes.extend([UNAUTHENTICATED, FORBIDDEN]);
+    }
     if rule.access != Access::Public {
-        codes.extend([UNAUTHENTICATED, FORBIDDEN, INTERNAL]);
+        codes.push(INTERNAL);
     }
     if rule.access != Access::Public || rule.path == "/health/ready" {
         codes.push(UNAVAILABLE);

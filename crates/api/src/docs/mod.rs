@@ -15,6 +15,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// The security scheme's name in the document.
 const BEARER: &str = "bearer";
+/// The name of what protects the routes of feeds.
+const FEED: &str = "feed";
 
 const ABOUT: &str = "The backend of a sportsbook: accounts and their ledger, bets, markets.\n\n\
     Money is a whole number of minor units beside its currency; prices are exact fractions; times are \
@@ -38,6 +40,7 @@ const ABOUT: &str = "The backend of a sportsbook: accounts and their ledger, bet
         (name = "events", description = "Sporting events."),
         (name = "markets", description = "Markets, their prices, and what traders do with them."),
         (name = "trading", description = "What traders do to prices, to an outcome, and to many markets at once."),
+        (name = "feeds", description = "Market data that its providers send."),
         (name = "reports", description = "Sums over all accounts."),
         (name = "operations", description = "Health and metrics."),
     ),

@@ -5,10 +5,12 @@ mod answer;
 mod bets;
 mod events;
 mod exposure;
+mod feeds;
 mod freezes;
 mod health;
 mod limits;
 mod markets;
+mod producers;
 mod reports;
 mod statements;
 mod stream;
@@ -65,6 +67,8 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(trading::resume_sport))
         .routes(routes!(trading::suspend_all))
         .routes(routes!(trading::resume_all))
+        .routes(routes!(producers::list_producers))
+        .routes(routes!(feeds::take_uof_message))
         .routes(routes!(reports::trial_balance))
         .routes(routes!(reports::segregation))
         .routes(routes!(health::live))

@@ -85,8 +85,12 @@ names! {
     }
     /// How much a hold covers.
     ScopeKind is markets::ScopeKind {
-        Outcome = "OUTCOME", Market = "MARKET", Event = "EVENT", Sport = "SPORT", All = "ALL",
+        Outcome = "OUTCOME", Market = "MARKET", Event = "EVENT", Sport = "SPORT", Producer = "PRODUCER",
+        All = "ALL",
     }
+    /// Whether a producer of market data may be trusted: it is alive and nothing is missing, it is alive and what it said
+    /// meanwhile is not here yet, or it is silent.
+    ProducerState is markets::ProducerState { Up = "UP", Recovering = "RECOVERING", Down = "DOWN" }
     /// What a hold keeps its markets at: suspended for review by the house, suspended or closed by a trader.
     HoldKind is markets::HoldKind { Review = "REVIEW", Suspended = "SUSPENDED", Closed = "CLOSED" }
     /// How a margin is spread over the outcomes: each probability multiplied by the same factor, or raised to the same

@@ -152,6 +152,10 @@ pub struct Hold {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "tennis", nullable = false)]
     pub sport: Option<String>,
+    /// The producer of market data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "betfair", nullable = false)]
+    pub producer: Option<String>,
     /// What it keeps its markets at.
     pub kind: HoldKind,
     /// Who did it: a user, or `house`.
@@ -166,17 +170,29 @@ pub struct Hold {
 
 impl From<HoldView> for Hold {
     fn from(hold: HoldView) -> Self {
-        let scope = hold.scope.kind().into();
-        let (market_id, outcome_id, event_id, sport) = match hold.scope {
-            Scope::Outcome(market, outcome) => (Some(market), Some(outcome), None, None),
-            Scope::Market(market) => (Some(market), None, None, None),
-            Scope::Group(Group::Event(event)) => (None, None, Some(event), None),
-            Scope::Group(Group::Sport(sport)) => (None, None, None, Some(sport)),
-            Scope::Group(Group::All) => (None, None, None, None),
+        let mut shown = Self {
+            scope: hold.scope.kind().into(),
+            market_id: None,
+            outcome_id: None,
+            event_id: None,
+            sport: None,
+            producer: None,
+            kind: hold.kind.into(),
+            actor: hold.actor,
+            reason: hold.reason,
+            changed_at: hold.changed_at.into(),
         };
-        let (kind, changed_at) = (hold.kind.into(), hold.changed_at.into());
-        let (actor, reason) = (hold.actor, hold.reason);
-        Self { scope, market_id, outcome_id, event_id, sport, kind, actor, reason, changed_at }
+        match hold.scope {
+            Scope::Outcome(market, outcome) => {
+                (shown.market_id, shown.outcome_id) = (Some(market), Some(outcome));
+            }
+            Scope::Market(market) => shown.market_id = Some(market),
+            Scope::Group(Group::Event(event)) => shown.event_id = Some(event),
+            Scope::Group(Group::Sport(sport)) => shown.sport = Some(sport),
+            Scope::Group(Group::Producer(producer)) => shown.producer = Some(producer),
+            Scope::Group(Group::All) => {}
+        }
+        shown
     }
 }
 
@@ -205,7 +221,8 @@ impl From<Done> for GroupAction {
         let (event_id, sport) = match done.group {
             Group::Event(event) => (Some(event), None),
             Group::Sport(sport) => (None, Some(sport)),
-            Group::All => (None, None),
+            // Nobody acts on a producer's markets by hand.
+            Group::Producer(_) | Group::All => (None, None),
         };
         let (version, changed_at) = (done.version, done.changed_at.into());
         Self { event_id, sport, suspended: done.held, version, changed_at }

@@ -19,6 +19,8 @@ use std::sync::Arc;
 /// A message to commit.
 pub(super) struct Message {
     pub producer: String,
+    /// Of the process that speaks for a live producer; none where it needs no right to.
+    pub epoch: Option<i64>,
     pub at: Timestamp,
     /// The markets it is about, each with what this process remembers of it.
     pub markets: Vec<(SourceMarket, Option<Arc<Entry>>)>,
@@ -28,8 +30,14 @@ pub(super) struct Message {
     pub clock: Clock,
 }
 
-/// Writes what the message changes, and says what each of its markets is now, in their order.
-pub(super) async fn commit(tx: &mut Tx, message: &Message) -> Result<Vec<Decided>, Error> {
+/// Writes what the message changes, and says what each of its markets is now, in their order; none where another
+/// process speaks for the producer.
+pub(super) async fn commit(tx: &mut Tx, message: &Message) -> Result<Option<Vec<Decided>>, Error> {
+    if let Some(epoch) = message.epoch
+        && !market::producers::is_spoken_for(tx, &message.producer, epoch).await?
+    {
+        return Ok(None);
+    }
     let events = ensure_events(tx, message).await?;
     let rows = lock_rows(tx, message, &events).await?;
     let mut known = load_known(tx, message, rows).await?;
@@ -47,7 +55,7 @@ pub(super) async fn commit(tx: &mut Tx, message: &Message) -> Result<Vec<Decided
         decided.push(decide(&known, source, message.at, message.pricing, &mut new_id));
     }
     write(tx, message, &decided).await?;
-    Ok(decided)
+    Ok(Some(decided))
 }
 
 /// The ids of the message's events, which are inserted when they are new and renamed when their
@@ -349,16 +357,17 @@ pub(super) fn market_settled(
 
 /// The event of a hold that was set, or let go.
 pub(super) fn hold_changed(clock: &Clock, hold: &HoldRow, trace_id: Option<String>) -> DomainEvent {
-    let (market, outcome, event, sport) = match &hold.scope {
-        Scope::Outcome(market, outcome) => (Some(market.uuid()), Some(outcome.uuid()), None, None),
-        Scope::Market(market) => (Some(market.uuid()), None, None, None),
-        Scope::Group(Group::Event(event)) => (None, None, Some(event.uuid()), None),
-        Scope::Group(Group::Sport(sport)) => (None, None, None, Some(sport)),
-        Scope::Group(Group::All) => (None, None, None, None),
+    let (market, outcome, event, sport, producer) = match &hold.scope {
+        Scope::Outcome(market, outcome) => (Some(market.uuid()), Some(outcome.uuid()), None, None, None),
+        Scope::Market(market) => (Some(market.uuid()), None, None, None, None),
+        Scope::Group(Group::Event(event)) => (None, None, Some(event.uuid()), None, None),
+        Scope::Group(Group::Sport(sport)) => (None, None, None, Some(sport), None),
+        Scope::Group(Group::Producer(producer)) => (None, None, None, None, Some(producer)),
+        Scope::Group(Group::All) => (None, None, None, None, None),
     };
     let payload = json!({
         "hold_id": hold.id.uuid(), "scope": hold.scope.kind(), "market_id": market, "outcome_id": outcome,
-        "event_id": event, "sport": sport, "kind": hold.kind, "actor": hold.actor, "reason": hold.reason,
+        "event_id": event, "sport": sport, "producer": producer, "kind": hold.kind, "actor": hold.actor, "reason": hold.reason,
     });
     let id = DomainEventId::from_uuid(clock.id());
     DomainEvent {

@@ -159,7 +159,7 @@ impl App {
 
     /// Has a group's markets follow its hold, batch by batch. To do it twice, or beside another process, is
     /// harmless: what has followed stays as it is.
-    async fn follow(&self, group: &Group, trace_id: Option<String>) -> Result<(), Error> {
+    pub(super) async fn follow(&self, group: &Group, trace_id: Option<String>) -> Result<(), Error> {
         let hold = market::holds::of_group(self.store().read(), group).await?;
         let Some(hold) = hold.filter(|hold| hold.pending) else { return Ok(()) };
         let (id, version) = (hold.id, hold.version);

@@ -10,6 +10,7 @@ mod commit;
 mod decide;
 mod hold;
 mod price;
+mod producers;
 mod publish;
 mod read;
 mod record_result;
@@ -22,6 +23,7 @@ mod version;
 pub(crate) use cache::State;
 pub use overround_live::Freshness;
 pub use overround_store::market::MarketFilter;
+pub use producers::{PRODUCER_STATE, PRODUCER_TAKEN, ProducerView, Speaker};
 
 use overround_domain::betting::LegResult;
 use overround_domain::ids::{EventId, HoldId, MarketId, OutcomeId};

@@ -3,7 +3,7 @@
 use super::cache::Entry;
 use super::commit::{Message, commit};
 use super::decide::{Decided, Pricing};
-use super::{Published, Recorded};
+use super::{Published, Recorded, Speaker};
 use crate::{App, Error};
 use overround_domain::ids::OutcomeId;
 use overround_domain::markets::{Snapshot, SourceMarket, Told};
@@ -21,6 +21,14 @@ pub(super) const MARKETS_AT_ONCE: usize = 100;
 const PRODUCER_LEN_MAX: usize = 100;
 
 const DAY_MS: i64 = 86_400_000;
+
+/// Who says a message.
+#[derive(Clone, Copy)]
+struct By<'a> {
+    producer: &'a str,
+    /// The process's right to speak for it; none where it needs none.
+    speaker: Option<&'a Speaker>,
+}
 
 /// A market of the message, with what this process remembers of it.
 type Remembered = (SourceMarket, Option<Arc<Entry>>);
@@ -60,12 +68,36 @@ impl App {
         at: Timestamp,
         markets: &[SourceMarket],
     ) -> Result<Vec<Published>, Error> {
-        validate(producer, markets)?;
+        self.publish_by(By { producer, speaker: None }, at, markets).await
+    }
+
+    /// Takes a live producer's message, as [`publish`](Self::publish) does, from the process that speaks for it. What it
+    /// says while it is not up is kept, and not sold.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish); [`Error::Conflict`] [`PRODUCER_TAKEN`](super::PRODUCER_TAKEN) when another process
+    /// speaks for the producer: nothing was changed.
+    pub async fn publish_as(
+        &self,
+        speaker: &Speaker,
+        at: Timestamp,
+        markets: &[SourceMarket],
+    ) -> Result<Vec<Published>, Error> {
+        self.publish_by(By { producer: speaker.producer(), speaker: Some(speaker) }, at, markets).await
+    }
+
+    async fn publish_by(
+        &self,
+        by: By<'_>,
+        at: Timestamp,
+        markets: &[SourceMarket],
+    ) -> Result<Vec<Published>, Error> {
+        validate(by.producer, markets)?;
         self.ready_partitions().await?;
         let state = self.markets_state();
         let _publishes = state.publishes().await;
         let mut answers: Vec<Option<Published>> = markets.iter().map(|_| None).collect();
-        let published = self.publish_all(producer, at, markets, &mut answers).await;
+        let published = self.publish_all(by, at, markets, &mut answers).await;
         let answers = answers.into_iter().flatten();
         if let Err(error) = published {
             answers.for_each(|answer| state.owe(answer));
@@ -77,7 +109,7 @@ impl App {
     /// Answers what was committed, also when it fails after that.
     async fn publish_all(
         &self,
-        producer: &str,
+        by: By<'_>,
         at: Timestamp,
         markets: &[SourceMarket],
         answers: &mut [Option<Published>],
@@ -85,35 +117,36 @@ impl App {
         let state = self.markets_state();
         let (mut same, mut changed) = (Vec::new(), Vec::new());
         for (index, source) in markets.iter().enumerate() {
-            match state.entry(producer, &source.key) {
+            match state.entry(by.producer, &source.key) {
                 Some(entry) if entry.source == *source => same.push((index, entry)),
                 entry => changed.push((index, (source.clone(), entry))),
             }
         }
-        let by = Confirmed::now(at);
-        self.publish_changed(producer, by, changed, answers).await?;
+        let word = Confirmed::now(at);
+        self.publish_changed(by, word, changed, answers).await?;
         // What Redis does not hold any more, or holds newer than this process knows, is read again.
         let lost = self.confirm(at, same, answers).await?;
         let reread = lost.into_iter().filter_map(|index| Some((index, (markets.get(index)?.clone(), None))));
-        self.publish_changed(producer, by, reread.collect(), answers).await
+        self.publish_changed(by, word, reread.collect(), answers).await
     }
 
     /// Takes what a provider says of a market that it was asked for under a lease.
     pub(super) async fn publish_told(&self, row: &MarketRow, told: Told, lease: &Lease) -> Result<(), Error> {
         self.ready_partitions().await?;
         let (at, ago_ms) = (self.clock().now().plus_millis(-told.age_ms), told.age_ms);
-        let by = Confirmed { at, ago_ms, lease: Some(lease) };
+        let by = By { producer: &row.producer, speaker: None };
+        let word = Confirmed { at, ago_ms, lease: Some(lease) };
         let _publishes = self.markets_state().publishes().await;
         let entry = self.markets_state().entry(&row.producer, &told.market.key);
         let mut answers = [None];
-        self.publish_changed(&row.producer, by, vec![(0, (told.market, entry))], &mut answers).await
+        self.publish_changed(by, word, vec![(0, (told.market, entry))], &mut answers).await
     }
 
     /// Commits markets, shows them, remembers them.
     async fn publish_changed(
         &self,
-        producer: &str,
-        by: Confirmed<'_>,
+        by: By<'_>,
+        word: Confirmed<'_>,
         changed: Vec<(usize, Remembered)>,
         answers: &mut [Option<Published>],
     ) -> Result<(), Error> {
@@ -122,8 +155,9 @@ impl App {
         }
         let (indexes, markets): (Vec<usize>, Vec<Remembered>) = changed.into_iter().unzip();
         let message = Arc::new(Message {
-            producer: producer.to_owned(),
-            at: by.at,
+            producer: by.producer.to_owned(),
+            epoch: by.speaker.map(Speaker::epoch),
+            at: word.at,
             markets,
             cells: self.cells(),
             pricing: Pricing { margin: self.settings().margin, jump: self.settings().price_jump },
@@ -138,20 +172,23 @@ impl App {
                 Box::pin(async move { commit(tx, &message).await })
             })
             .await?;
+        let Some(decided) = decided else {
+            return Err(by.speaker.map_or_else(|| Error::internal("nobody speaks"), Speaker::is_taken));
+        };
         let versions = decided.iter().map(|one| u64::from(one.is_new)).sum::<u64>();
         metrics::counter!("overround_market_versions_total").increment(versions);
         if decided.iter().any(|one| one.results.is_some() || !one.removed.is_empty()) {
             self.settler_wake().notify_one();
         }
         let snapshots: Vec<&Snapshot> = decided.iter().map(|one| &one.snapshot).collect();
-        let shown = self.show(by, &snapshots).await;
+        let shown = self.show(word, &snapshots).await;
         let state = self.markets_state();
         for ((index, one), (source, _)) in indexes.into_iter().zip(decided).zip(&message.markets) {
             let answer = answers.get_mut(index);
             if shown.is_ok() {
                 state.remember(entry_of(source, &one));
             } else {
-                state.forget(producer, &source.key);
+                state.forget(by.producer, &source.key);
             }
             if let Some(answer) = answer {
                 *answer = Some(published(one));
@@ -229,12 +266,18 @@ impl App {
     }
 }
 
-fn validate(producer: &str, markets: &[SourceMarket]) -> Result<(), Error> {
-    let invalid = |pointer: String, detail: String| Err(Error::Invalid { pointer, detail });
-    if producer.is_empty() || producer.chars().count() > PRODUCER_LEN_MAX {
-        let detail = format!("a producer's name has 1 to {PRODUCER_LEN_MAX} characters");
-        return invalid("/producer".to_owned(), detail);
+/// Refuses a name that cannot be kept.
+pub(super) fn check_producer(name: &str) -> Result<(), Error> {
+    if (1..=PRODUCER_LEN_MAX).contains(&name.chars().count()) {
+        return Ok(());
     }
+    let detail = format!("a producer's name has 1 to {PRODUCER_LEN_MAX} characters");
+    Err(Error::Invalid { pointer: "/producer".to_owned(), detail })
+}
+
+fn validate(producer: &str, markets: &[SourceMarket]) -> Result<(), Error> {
+    check_producer(producer)?;
+    let invalid = |pointer: String, detail: String| Err(Error::Invalid { pointer, detail });
     let mut seen = BTreeSet::new();
     for (index, market) in markets.iter().enumerate() {
         if !seen.insert(market.key.as_str()) {

@@ -27,6 +27,8 @@ stored_enum! {
         Event = "EVENT",
         /// All markets of a sport.
         Sport = "SPORT",
+        /// All markets of a producer.
+        Producer = "PRODUCER",
         /// All markets.
         All = "ALL",
     }
@@ -40,6 +42,8 @@ pub enum Group {
     Event(EventId),
     /// All markets of a sport.
     Sport(String),
+    /// All markets of a producer. The house holds them while it must not be trusted.
+    Producer(String),
     /// All markets.
     All,
 }
@@ -63,6 +67,7 @@ impl Scope {
             Self::Market(_) => ScopeKind::Market,
             Self::Group(Group::Event(_)) => ScopeKind::Event,
             Self::Group(Group::Sport(_)) => ScopeKind::Sport,
+            Self::Group(Group::Producer(_)) => ScopeKind::Producer,
             Self::Group(Group::All) => ScopeKind::All,
         }
     }
@@ -71,7 +76,7 @@ impl Scope {
 /// All holds that cover one market. To let one go leaves the others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Holds {
-    /// The weightiest of those that cover its event, its sport or all.
+    /// The weightiest of those that cover its event, its sport, its producer or all.
     pub group: Option<HoldKind>,
     /// The market's own.
     pub own: Option<HoldKind>,

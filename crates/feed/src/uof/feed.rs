@@ -29,6 +29,11 @@ pub struct Heard {
     pub producer: Option<u32>,
     /// What it says of its producer's health: `alive` and `snapshot_complete` do.
     pub sign: Option<Sign>,
+    /// The keys of the markets that it is about, where it has their whole state, whether that moved anything or not: what
+    /// a recovery does not name is not sold any more.
+    pub named: Vec<String>,
+    /// Its producer said something newer of all its markets before.
+    pub outdated: bool,
     /// What it came to, as with every source.
     pub applied: Applied,
 }
@@ -63,6 +68,8 @@ pub struct Feed {
 /// An event's markets and what concerns them all.
 #[derive(Debug, Default)]
 struct Event {
+    /// When it was last heard of, on its producers' clocks.
+    heard_at: Option<Timestamp>,
     /// Whether it is running, and since which message that is known.
     in_play: Option<(Timestamp, bool)>,
     /// All stops by their instants, since prices from before one may yet arrive.
@@ -82,11 +89,18 @@ impl Feed {
         let header = message.header();
         self.at = self.at.max(header.at);
         self.counts.messages += 1;
-        let changed = match message {
-            Message::OddsChange(message) => self.odds_change(message),
-            Message::BetStop(message) => self.bet_stop(message),
-            _ => Vec::new(),
+        let outdated_before = self.counts.outdated;
+        let (changed, named) = match message {
+            Message::OddsChange(message) => {
+                let named: Vec<String> =
+                    message.markets.iter().map(|odds| odds.market.key(&message.event)).collect();
+                (self.odds_change(message), named)
+            }
+            Message::BetStop(message) => (self.bet_stop(message), Vec::new()),
+            _ => (Vec::new(), Vec::new()),
         };
+        let outdated = self.counts.outdated - outdated_before;
+        let outdated = outdated > 0 && u64::try_from(named.len()).is_ok_and(|all| all == outdated);
         let sign = match message {
             Message::Alive(alive) if alive.subscribed => Some(Sign::Alive),
             Message::Alive(_) => Some(Sign::Gap),
@@ -100,7 +114,7 @@ impl Feed {
             stale_upstream: false,
             headline: None,
         };
-        Heard { producer: header.producer, sign, applied }
+        Heard { producer: header.producer, sign, named, outdated, applied }
     }
 
     /// What was met so far.
@@ -113,10 +127,36 @@ impl Feed {
         self.events.values().flat_map(|event| event.markets.values()).filter_map(Market::said)
     }
 
+    /// The newest timestamp so far.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// Forgets an event that is over and will not be heard of again. One that is heard of again begins
     /// anew.
     pub fn forget(&mut self, event: &str) {
         self.events.remove(event);
+    }
+
+    /// Takes back all markets but those of these keys, in a feed of one producer whose recovery named these alone. Returns
+    /// those that stand differently after it.
+    pub fn withdraw_unnamed(&mut self, named: &BTreeSet<String>) -> Vec<SourceMarket> {
+        let mut changed = Vec::new();
+        for (key, event) in &mut self.events {
+            let in_play = event.in_play();
+            let unnamed = event.markets.iter_mut().filter(|(market, _)| !named.contains(&market.key(key)));
+            changed.extend(unnamed.filter_map(|(_, market)| {
+                market.withdraw();
+                market.say(key, in_play)
+            }));
+        }
+        changed
+    }
+
+    /// Forgets the events that were last heard of before an instant of their producers' clocks. Messages from before it
+    /// must not be applied any more: nothing tells them from news.
+    pub fn forget_before(&mut self, at: Timestamp) {
+        self.events.retain(|_, event| event.heard_at.is_some_and(|heard| heard >= at));
     }
 
     fn odds_change(&mut self, message: &OddsChange) -> Vec<SourceMarket> {
@@ -124,6 +164,7 @@ impl Feed {
         let Some(producer) = message.header.producer else { return Vec::new() };
         let at = message.header.at;
         let event = self.events.entry(message.event.clone()).or_default();
+        event.heard_at = event.heard_at.max(Some(at));
         let turned = event.turn(at, message.in_play);
         let (mut touched, mut seen) = (Vec::new(), BTreeSet::new());
         for odds in &message.markets {
@@ -153,6 +194,7 @@ impl Feed {
 
     fn bet_stop(&mut self, message: &BetStop) -> Vec<SourceMarket> {
         let event = self.events.entry(message.event.clone()).or_default();
+        event.heard_at = event.heard_at.max(Some(message.header.at));
         let stop = Stop::of(message);
         let stops = event.stops.entry(stop.at).or_default();
         if !stops.contains(message) {

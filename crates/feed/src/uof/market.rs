@@ -101,6 +101,14 @@ impl Market {
         Hearing { outdated, foreign }
     }
 
+    /// Takes back what was said to be on sale, until it is said anew.
+    pub(super) fn withdraw(&mut self) {
+        for spoken in self.spoken.values_mut().filter(|spoken| spoken.status == MarketStatus::Active) {
+            spoken.status = MarketStatus::Suspended;
+            spoken.prices.clear();
+        }
+    }
+
     /// Takes a stop of sale, which concerns what was said until its instant.
     pub(super) fn stop(&mut self, stop: Stop) {
         for spoken in self.spoken.values_mut().filter(|spoken| spoken.at <= stop.at) {

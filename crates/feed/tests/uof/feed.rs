@@ -279,3 +279,43 @@ fn an_event_that_is_forgotten_begins_anew() {
     assert_eq!(feed.markets().count(), 0);
     assert_eq!(feed.apply(&parse(&open)).applied.changed.len(), 1);
 }
+
+#[test]
+fn a_message_names_its_markets_and_says_when_nothing_in_it_is_news() {
+    let mut feed = Feed::default();
+    let (old, new) = (three_way(1, 10, "", ["2", "3", "4"]), three_way(1, 20, "", ["2", "3", "5"]));
+    let heard = feed.apply(&parse(&new));
+    assert_eq!((heard.named, heard.outdated), (vec!["sr:match:1/1".to_owned()], false));
+    let again = feed.apply(&parse(&new));
+    assert!(again.applied.changed.is_empty() && !again.outdated && again.named.len() == 1);
+    let late = feed.apply(&parse(&old));
+    assert!(late.applied.changed.is_empty() && late.outdated && late.named.len() == 1);
+    let alive = feed.apply(&parse(ALIVE));
+    assert!(alive.named.is_empty() && !alive.outdated);
+}
+
+#[test]
+fn events_that_were_not_heard_of_for_long_are_forgotten() {
+    let (_, mut feed) = play(&[three_way(1, 10, "", ["2", "3", "4"])]);
+    feed.forget_before(Timestamp::from_millis(10));
+    assert_eq!(feed.markets().count(), 1);
+    feed.forget_before(Timestamp::from_millis(11));
+    assert_eq!((feed.markets().count(), feed.at()), (0, Timestamp::from_millis(10)));
+}
+
+#[test]
+fn what_a_recovery_does_not_name_is_taken_back_until_it_is_said_anew() {
+    let open = three_way(1, 10, "", ["2", "3", "4"]);
+    let (_, mut feed) = play(std::slice::from_ref(&open));
+    let named = std::collections::BTreeSet::from(["sr:match:1/1".to_owned()]);
+    assert!(feed.withdraw_unnamed(&named).is_empty());
+    let gone = feed.withdraw_unnamed(&std::collections::BTreeSet::new());
+    assert_eq!((gone[0].status, best(&gone[0])), (SourceStatus::Suspended, vec![None, None, None]));
+    assert!(feed.withdraw_unnamed(&std::collections::BTreeSet::new()).is_empty());
+    // Neither a change of the event nor what is older brings it back; the same words anew do.
+    let run = odds_change(1, 11, r#"<sport_event_status status="1"/>"#);
+    assert_eq!(feed.apply(&parse(&run)).applied.changed[0].status, SourceStatus::Suspended);
+    assert!(feed.apply(&parse(&three_way(1, 9, "", ["2", "3", "4"]))).applied.changed.is_empty());
+    let anew = feed.apply(&parse(&three_way(1, 12, "", ["2", "3", "4"]))).applied.changed;
+    assert_eq!((anew[0].status, best(&anew[0])[0]), (SourceStatus::Open, price(2, 1)));
+}

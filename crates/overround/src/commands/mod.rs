@@ -2,6 +2,7 @@
 
 mod bench;
 mod doctor;
+mod feed;
 mod play;
 mod runtime;
 mod serve;
@@ -11,7 +12,7 @@ mod up;
 
 pub use doctor::examine;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, FeedCommand};
 use crate::config::{Loaded, Place};
 use crate::drive::Source;
 use crate::failure::Failure;
@@ -34,13 +35,15 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         _ => {}
     }
     let loaded = Loaded::read(cli.global.config.as_deref(), variables(), flags)?;
-    let server = matches!(cli.command, Command::Serve(_) | Command::Work);
+    let server =
+        matches!(cli.command, Command::Serve(_) | Command::Work | Command::Feed(FeedCommand::Betfair(_)));
     logs::start(&loaded.config, !server && loaded.place("log") == Place::Default)?;
     let config = &loaded.config;
     match cli.command {
         Command::Up(options) => up::up(config, &options).await,
         Command::Serve(_) => serve::serve(config).await,
         Command::Work => serve::work(config).await,
+        Command::Feed(command) => feed::feed(config, command).await,
         Command::Migrate => small::migrate(config).await,
         Command::Replay(replay) => play::play(config, Source::Files(replay.files), &replay.play).await,
         Command::Simulate(simulate) => {

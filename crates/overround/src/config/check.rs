@@ -2,6 +2,8 @@
 
 use super::{Config, Environment, Loaded, impossible};
 use crate::failure::Failure;
+use overround_api::FEED_SECRET_LEN_MIN;
+use overround_feed::betfair::{CONFLATE_MS_MAX, HEARTBEAT_MS_MAX, HEARTBEAT_MS_MIN};
 
 /// One thing that must hold: the setting to blame, and why when it does not.
 type Rule = (&'static str, fn(&Config) -> bool, &'static str);
@@ -32,6 +34,22 @@ const RULES: &[Rule] = &[
     ("lanes", |c| (1..=256).contains(&c.lanes), "expected 1 to 256"),
     ("batch_max", |c| (1..=1_000).contains(&c.batch_max), "expected 1 to 1000"),
     ("queue_depth", |c| (1..=1_000_000).contains(&c.queue_depth), "expected 1 to 1000000"),
+    (
+        "uof_secret",
+        |c| c.uof_secret.as_ref().is_none_or(|secret| secret.reveal().len() >= FEED_SECRET_LEN_MIN),
+        "expected at least 32 characters",
+    ),
+    (
+        "betfair_heartbeat_ms",
+        |c| (HEARTBEAT_MS_MIN..=HEARTBEAT_MS_MAX).contains(&c.betfair_heartbeat_ms),
+        "expected 500 to 5000",
+    ),
+    ("betfair_conflate_ms", |c| c.betfair_conflate_ms <= CONFLATE_MS_MAX, "expected at most 120000"),
+    (
+        "betfair_tls",
+        |c| c.environment != Environment::Production || c.betfair_tls,
+        "production sends Betfair's secrets over TLS only",
+    ),
     ("database_url", |c| scheme(c.database_url.as_ref(), &POSTGRES), "expected postgres://..."),
     ("owner_database_url", |c| scheme(c.owner_database_url.as_ref(), &POSTGRES), "expected postgres://..."),
     ("keeper_database_url", |c| scheme(c.keeper_database_url.as_ref(), &POSTGRES), "expected postgres://..."),

@@ -9,7 +9,7 @@ mod settings;
 mod value;
 
 pub use settings::{Config, SETTINGS, Setting};
-pub use value::{Environment, LogFormat, ServerUrl};
+pub use value::{Environment, LogFormat, Secret, ServerUrl};
 
 use crate::failure::Failure;
 use std::collections::BTreeMap;
@@ -101,7 +101,7 @@ impl Loaded {
 
     /// The effective settings as TOML, secrets masked, each with its place.
     pub fn to_toml(&self) -> String {
-        let mut lines = vec!["# The effective settings. Passwords are masked.".to_owned()];
+        let mut lines = vec!["# The effective settings. Passwords and secrets are masked.".to_owned()];
         for setting in SETTINGS {
             lines.push(String::new());
             lines.extend(setting.about.iter().map(|about| format!("#{about}")));

@@ -1,6 +1,6 @@
 //! Every setting, once: its name, what it means, its type and its default.
 
-use super::value::{Environment, LogFormat, ServerUrl, Value};
+use super::value::{Environment, LogFormat, Secret, ServerUrl, Value};
 use overround_api::{Forwarding, Rates, TrustedProxies};
 use overround_domain::rate::Rate;
 use std::net::SocketAddr;
@@ -145,6 +145,25 @@ settings! {
     batch_max: usize = 128;
     /// The largest number of commands that wait for the lanes; more are answered with 503.
     queue_depth: usize = 4_096;
+    /// The secret that senders of Sportradar's Unified Odds Feed and this server prove to each other, at least 32
+    /// characters. Not set: `/v1/feeds/uof` takes nothing.
+    uof_secret: Option<Secret> = None;
+    /// The host of Betfair's Exchange Stream, or of what stands in for it.
+    betfair_host: String = "stream-api.betfair.com".to_owned();
+    /// Its port.
+    betfair_port: u16 = 443;
+    /// Whether the stream is TLS. Without it secrets are readable on the way: on this machine only.
+    betfair_tls: bool = true;
+    /// File of the certificates (PEM) that vouch for the host. Not set: those that browsers trust.
+    betfair_ca_file: Option<PathBuf> = None;
+    /// The application key that Betfair gave out.
+    betfair_app_key: Option<Secret> = None;
+    /// The session token of a login at Betfair.
+    betfair_session_token: Option<Secret> = None;
+    /// How often Betfair sends a sign of life, in milliseconds; after three that are missing its markets are suspended.
+    betfair_heartbeat_ms: u32 = 5_000;
+    /// For how long Betfair gathers changes before it sends them, in milliseconds.
+    betfair_conflate_ms: u32 = 0;
     /// What is logged, as in `info,sqlx=warn`.
     log: String = "info,sqlx=warn".to_owned();
     /// `auto`, `json` or `pretty`; auto is pretty on a terminal.

@@ -56,6 +56,23 @@ impl From<String> for ServerUrl {
     }
 }
 
+/// A text that nobody else may know.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
 impl fmt::Debug for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.masked())
@@ -132,6 +149,16 @@ impl Value for ServerUrl {
     }
 }
 
+impl Value for Secret {
+    fn read(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() { Err("expected a secret".to_owned()) } else { Ok(Self(text.to_owned())) }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some("***".to_owned())
+    }
+}
+
 impl Value for String {
     fn read(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() { Err("expected a text".to_owned()) } else { Ok(text.to_owned()) }
@@ -184,6 +211,7 @@ parsed! {
     i64: "a whole number",
     u64: "a whole number from 0",
     u32: "a whole number from 0",
+    u16: "a whole number from 0 to 65535",
     usize: "a whole number from 0",
 }
 
@@ -206,5 +234,8 @@ mod tests {
             assert_eq!(ServerUrl(url.to_owned()).masked(), masked);
             assert!(!format!("{:?}", ServerUrl(url.to_owned())).contains("cret"));
         }
+        let secret = Secret::read("s3cret").unwrap();
+        assert_eq!((secret.reveal(), secret.show().as_deref()), ("s3cret", Some("***")));
+        assert_eq!(format!("{secret:?}"), "***");
     }
 }

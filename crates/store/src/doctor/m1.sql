@@ -1,7 +1,7 @@
 -- Each version against the one before it in its market: numbers without a gap or repetition, and neither
 -- the instant nor the status version goes back. Each market against its last version, and its fences, one in
 -- each cell, against the market. And what is held is not on sale, but for markets that are still following their
--- hold.
+-- hold. Each producer's markets are held, unless it is up.
 WITH versions AS MATERIALIZED (
     SELECT market_id, version, as_of, status_version, status,
            row_number() OVER (PARTITION BY market_id ORDER BY version DESC, as_of DESC) AS place,
@@ -30,8 +30,13 @@ WITH versions AS MATERIALIZED (
     JOIN market.markets m ON true
     JOIN market.events e ON e.id = m.event_id
     WHERE h.kind IS NOT NULL AND NOT h.pending
-      AND (h.scope, h.scope_key) IN (('EVENT', m.event_id::text), ('SPORT', e.sport), ('ALL', ''))
+      AND (h.scope, h.scope_key) IN (('EVENT', m.event_id::text), ('SPORT', e.sport), ('PRODUCER', m.producer), ('ALL', ''))
 ), broken AS (
+    SELECT format('producer %s: it is %s, and its markets are %sheld', p.name, p.state, CASE WHEN h.kind IS NULL THEN 'not ' ELSE '' END) AS sample
+    FROM market.producers p
+    LEFT JOIN market.holds h ON h.scope = 'PRODUCER' AND h.scope_key = p.name
+    WHERE (p.state = 'UP') <> (h.kind IS NULL)
+    UNION ALL
     SELECT format('market %s: it is on sale, and held (%s)', m.id, concat_ws(' ', h.scope, nullif(h.scope_key, ''))) AS sample
     FROM held h
     JOIN market.markets m ON m.id = h.market_id

@@ -90,6 +90,7 @@ fn key_of(scope: &Scope) -> String {
         Scope::Market(market) => market.uuid().to_string(),
         Scope::Group(Group::Event(event)) => event.uuid().to_string(),
         Scope::Group(Group::Sport(sport)) => sport.clone(),
+        Scope::Group(Group::Producer(producer)) => producer.clone(),
         Scope::Group(Group::All) => String::new(),
     }
 }
@@ -114,6 +115,7 @@ fn scope_of(kind: &str, key: String, market: Option<Uuid>) -> Result<Scope, Erro
         ScopeKind::Market => Scope::Market(MarketId::from_uuid(id()?)),
         ScopeKind::Event => Scope::Group(Group::Event(EventId::from_uuid(id()?))),
         ScopeKind::Sport => Scope::Group(Group::Sport(key)),
+        ScopeKind::Producer => Scope::Group(Group::Producer(key)),
         ScopeKind::All => Scope::Group(Group::All),
     })
 }
@@ -269,7 +271,8 @@ pub async fn covering(
              WHERE o.market_id = m.id AND o.kind IS NOT NULL \
              UNION ALL \
              SELECT g.id, g.scope, g.scope_key, g.kind FROM market.holds g \
-             WHERE (g.scope, g.scope_key) IN (('EVENT', m.event_id::text), ('SPORT', e.sport), ('ALL', '')) \
+             WHERE (g.scope, g.scope_key) IN \
+                   (('EVENT', m.event_id::text), ('SPORT', e.sport), ('PRODUCER', m.producer), ('ALL', '')) \
                AND g.kind IS NOT NULL) AS h \
          WHERE m.id = any($1)",
     )

@@ -258,6 +258,10 @@ pub async fn lock_group(
             "WHERE id > $1 AND event_id IN (SELECT e.id FROM market.events e WHERE e.sport = $3) \
                AND status NOT IN ('SETTLED', 'CANCELLED') ORDER BY id LIMIT $2 FOR NO KEY UPDATE"
         ),
+        Group::Producer(_) => select_markets!(
+            "WHERE id > $1 AND producer = $3 AND status NOT IN ('SETTLED', 'CANCELLED') \
+             ORDER BY id LIMIT $2 FOR NO KEY UPDATE"
+        ),
         Group::All => select_markets!(
             "WHERE id > $1 AND status NOT IN ('SETTLED', 'CANCELLED') ORDER BY id LIMIT $2 FOR NO KEY UPDATE"
         ),
@@ -266,6 +270,7 @@ pub async fn lock_group(
     let query = match group {
         Group::Event(event) => query.bind(event.uuid()),
         Group::Sport(sport) => query.bind(sport),
+        Group::Producer(producer) => query.bind(producer),
         Group::All => query,
     };
     rows_of(&query.fetch_all(&mut **tx).await?)

@@ -1,0 +1,180 @@
+//! `market.producers`: live producers of market data, one row each.
+//!
+//! Their signs of life are told by this server's clock, so that processes whose clocks disagree agree on who is
+//! silent. Of the processes that hear a producer only the last to take it speaks for it: its row's `epoch` says so,
+//! and every write of another's is refused.
+
+use crate::{Error, Tx};
+use chrono::{DateTime, Utc};
+use overround_domain::markets::ProducerState;
+use overround_domain::time::Timestamp;
+use sqlx::{FromRow, PgExecutor};
+use uuid::Uuid;
+
+const TABLE: &str = "market.producers";
+
+/// A producer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducerRow {
+    /// Its name, as its markets have it.
+    pub name: String,
+    /// What its events are about.
+    pub id: Uuid,
+    /// Whether it may be trusted.
+    pub state: ProducerState,
+    /// Why it is in that state.
+    pub reason: String,
+    /// How long it may be silent, in milliseconds.
+    pub silence_ms_max: i64,
+    /// Counts the processes that have heard it, from 1.
+    pub epoch: i64,
+    /// Counts its changes of state, from 1.
+    pub version: i64,
+    /// When it came to its state.
+    pub changed_at: Timestamp,
+    /// Its last sign of life, on the server's clock; none before the first.
+    pub seen_at: Option<Timestamp>,
+    /// Whether it is silent for longer than it may be, by the server's clock.
+    pub silent: bool,
+}
+
+#[derive(FromRow)]
+struct Read {
+    name: String,
+    id: Uuid,
+    state: String,
+    reason: String,
+    silence_ms_max: i64,
+    epoch: i64,
+    version: i64,
+    changed_at: DateTime<Utc>,
+    seen_at: Option<DateTime<Utc>>,
+    silent: bool,
+}
+
+impl TryFrom<Read> for ProducerRow {
+    type Error = Error;
+    fn try_from(row: Read) -> Result<Self, Error> {
+        let state =
+            row.state.parse().map_err(|error| Error::inconsistent(TABLE, "state", &row.name, error))?;
+        Ok(Self {
+            state,
+            name: row.name,
+            id: row.id,
+            reason: row.reason,
+            silence_ms_max: row.silence_ms_max,
+            epoch: row.epoch,
+            version: row.version,
+            changed_at: row.changed_at.into(),
+            seen_at: row.seen_at.map(Timestamp::from),
+            silent: row.silent,
+        })
+    }
+}
+
+/// The columns of a [`ProducerRow`], for the statements of this file.
+macro_rules! select_producers {
+    ($rest:literal) => {
+        concat!(
+            "SELECT name, id, state, reason, silence_ms_max, epoch, version, changed_at, seen_at, \
+                    coalesce(seen_at + silence_ms_max * interval '1 millisecond' < clock_timestamp(), true) AS silent \
+             FROM market.producers ",
+            $rest
+        )
+    };
+}
+
+/// Locks a producer against every other change; none where there is no such producer.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn lock(tx: &mut Tx, name: &str) -> Result<Option<ProducerRow>, Error> {
+    let row: Option<Read> = sqlx::query_as(select_producers!("WHERE name = $1 FOR NO KEY UPDATE"))
+        .bind(name)
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map(ProducerRow::try_from).transpose()
+}
+
+/// Inserts a producer that nobody has heard yet, unless there is one of that name. Answers whether it did.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(tx: &mut Tx, row: &ProducerRow) -> Result<bool, Error> {
+    let inserted = sqlx::query(
+        "INSERT INTO market.producers (name, id, state, reason, silence_ms_max, epoch, version, changed_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING",
+    )
+    .bind(&row.name)
+    .bind(row.id)
+    .bind(row.state.as_str())
+    .bind(&row.reason)
+    .bind(row.silence_ms_max)
+    .bind(row.epoch)
+    .bind(row.version)
+    .bind(row.changed_at.to_datetime())
+    .execute(&mut **tx)
+    .await?;
+    Ok(inserted.rows_affected() > 0)
+}
+
+/// Writes all of a producer that may change. One that is not down was heard just now. The caller has locked it.
+///
+/// # Errors
+/// The database's.
+pub async fn update(tx: &mut Tx, row: &ProducerRow) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE market.producers SET state = $2, reason = $3, silence_ms_max = $4, epoch = $5, version = $6, \
+                changed_at = $7, seen_at = CASE $2 WHEN 'DOWN' THEN seen_at ELSE clock_timestamp() END \
+         WHERE name = $1",
+    )
+    .bind(&row.name)
+    .bind(row.state.as_str())
+    .bind(&row.reason)
+    .bind(row.silence_ms_max)
+    .bind(row.epoch)
+    .bind(row.version)
+    .bind(row.changed_at.to_datetime())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Notes a sign of life now. Answers the producer's state; none where another process speaks for it.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn seen(tx: &mut Tx, name: &str, epoch: i64) -> Result<Option<ProducerState>, Error> {
+    let state: Option<String> = sqlx::query_scalar(
+        "UPDATE market.producers SET seen_at = clock_timestamp() WHERE name = $1 AND epoch = $2 RETURNING state",
+    )
+    .bind(name)
+    .bind(epoch)
+    .fetch_optional(&mut **tx)
+    .await?;
+    let read = |text: String| text.parse().map_err(|error| Error::inconsistent(TABLE, "state", name, error));
+    state.map(read).transpose()
+}
+
+/// Whether that process speaks for the producer; if so, none other takes it before the transaction ends.
+///
+/// # Errors
+/// The database's.
+pub async fn is_spoken_for(tx: &mut Tx, name: &str, epoch: i64) -> Result<bool, Error> {
+    let found: Option<i32> =
+        sqlx::query_scalar("SELECT 1 FROM market.producers WHERE name = $1 AND epoch = $2 FOR SHARE")
+            .bind(name)
+            .bind(epoch)
+            .fetch_optional(&mut **tx)
+            .await?;
+    Ok(found.is_some())
+}
+
+/// All producers, in the order of their names. They are few.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn list(executor: impl PgExecutor<'_>) -> Result<Vec<ProducerRow>, Error> {
+    let rows: Vec<Read> = sqlx::query_as(select_producers!("ORDER BY name")).fetch_all(executor).await?;
+    rows.into_iter().map(ProducerRow::try_from).collect()
+}

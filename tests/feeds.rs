@@ -1,0 +1,97 @@
+//! Live producers through the built binary: messages over HTTP and lines over TCP and TLS become prices, and go off
+//! sale when they end.
+
+mod betfair;
+#[path = "../crates/adapters/tests/betfair/source.rs"]
+mod source;
+#[path = "../crates/feed/tests/uof/synthetic.rs"]
+#[expect(dead_code, reason = "the feed's own tests use more of it")]
+mod synthetic;
+mod uof;
+
+use crate::cli::Binary;
+use serde_json::Value;
+use sqlx::PgPool;
+use std::time::Duration;
+
+/// How long anything may take that a test waits for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for what must come.
+pub(crate) async fn soon<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work).await.expect("it does not come")
+}
+
+/// What the house has of its markets and producers.
+struct House {
+    admin: PgPool,
+}
+
+impl House {
+    async fn of(binary: &Binary) -> Self {
+        Self { admin: binary.db().admin().await }
+    }
+
+    /// Lets time pass for the producers, until all of them were found silent.
+    async fn silence(&self) {
+        let wait = async {
+            while !self.producers().await.iter().all(|one| one.ends_with(" DOWN")) {
+                let passes =
+                    "UPDATE market.producers SET seen_at = seen_at - interval '1 hour' WHERE state <> 'DOWN'";
+                sqlx::raw_sql(passes).execute(&self.admin).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        soon(wait).await;
+    }
+
+    /// All markets by their keys: `key STATUS price...`, their producer's last word on the first outcome.
+    async fn markets(&self) -> Vec<String> {
+        sqlx::query_scalar(
+            "SELECT concat_ws(' ', m.source_key, m.status, (SELECT m.source_prices -> o.id::text ->> 'num' || '/' || \
+                    (m.source_prices -> o.id::text ->> 'den') FROM market.outcomes o \
+                    WHERE o.market_id = m.id ORDER BY o.position LIMIT 1)) \
+             FROM market.markets m ORDER BY m.source_key",
+        )
+        .fetch_all(&self.admin)
+        .await
+        .unwrap()
+    }
+
+    /// Waits until the markets are these.
+    async fn until(&self, markets: &[&str]) {
+        let wait = async {
+            while self.markets().await != markets {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, wait).await.is_err() {
+            assert_eq!(self.markets().await, markets, "{:?}", self.producers().await);
+        }
+    }
+
+    /// All producers by name, each with its state.
+    async fn producers(&self) -> Vec<String> {
+        sqlx::query_scalar("SELECT concat_ws(' ', name, state) FROM market.producers ORDER BY name")
+            .fetch_all(&self.admin)
+            .await
+            .unwrap()
+    }
+
+    async fn until_producers(&self, producers: &[&str]) {
+        let wait = async {
+            while self.producers().await != producers {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, wait).await.is_err() {
+            assert_eq!(self.producers().await, producers);
+        }
+    }
+
+    /// Whether the books are sound.
+    fn is_sound(binary: &Binary) {
+        let findings: Value = binary.run(&["doctor", "--json"]).json();
+        assert_eq!(findings["ok"], true, "{findings}");
+    }
+}
