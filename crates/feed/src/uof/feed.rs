@@ -1,9 +1,9 @@
 //! The fold of messages into the state of markets.
 
 use super::descriptions;
-use super::market::{Market, Stop};
+use super::market::{Market, Said, Stop};
 use super::message::{BetStop, MarketRef, Message, OddsChange};
-use crate::Applied;
+use super::standing::Standing;
 use crate::health::Sign;
 use overround_domain::markets::SourceMarket;
 use overround_domain::time::Timestamp;
@@ -34,11 +34,15 @@ pub struct Heard {
     pub named: Vec<String>,
     /// Its producer said something newer of all its markets before.
     pub outdated: bool,
-    /// What it came to, as with every source.
-    pub applied: Applied,
+    /// The markets that stand differently after it, or by another's word.
+    pub changed: Vec<Said>,
 }
 
 /// The markets of all producers, by their messages so far.
+///
+/// Of several producers of one market one owns it: of those who have it in their hands (who did not hand it over, call it
+/// inactive, or leave it out of their recovery) one that is up ([`trust`](Self::trust)), and of these the first by rank.
+/// The producer of prices before the start (3) never gets back what another had.
 ///
 /// The state depends on the messages, not on their order or repetition: what a producer said at an older
 /// timestamp never replaces what it said at a newer one, and a stop concerns what was said until its
@@ -53,7 +57,7 @@ pub struct Heard {
 ///         <outcome id="12" odds="1.9" active="1"/><outcome id="13" odds="2.05" active="1"/>
 ///     </market></odds></odds_change>"#)?;
 /// let heard = Feed::default().apply(&message);
-/// let over = heard.applied.changed.first().and_then(|market| market.outcomes.first());
+/// let over = heard.changed.first().and_then(|said| said.market.outcomes.first());
 /// assert_eq!(over.map(|outcome| outcome.name.as_str()), Some("Over 2.5"));
 /// assert_eq!(over.and_then(|outcome| outcome.best_back).map(|price| (price.num(), price.den())), Some((19, 10)));
 /// # Ok::<(), overround_feed::uof::Error>(())
@@ -61,6 +65,7 @@ pub struct Heard {
 #[derive(Debug)]
 pub struct Feed {
     events: BTreeMap<String, Event>,
+    standing: Standing,
     counts: Counts,
     at: Timestamp,
 }
@@ -79,11 +84,30 @@ struct Event {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { events: BTreeMap::new(), counts: Counts::default(), at: Timestamp::from_millis(0) }
+        Self::new(Vec::new())
     }
 }
 
 impl Feed {
+    /// A feed whose producers come in this order, the best first; those that are left out come after them by their numbers,
+    /// the one of prices before the start last. None is up.
+    pub fn new(ranked: Vec<u32>) -> Self {
+        Self {
+            events: BTreeMap::new(),
+            standing: Standing::new(ranked),
+            counts: Counts::default(),
+            at: Timestamp::from_millis(0),
+        }
+    }
+
+    /// Says whether a producer may be trusted. Returns the markets that stand by another's word after that.
+    pub fn trust(&mut self, producer: u32, up: bool) -> Vec<Said> {
+        if !self.standing.set(producer, up) {
+            return Vec::new();
+        }
+        self.say_all()
+    }
+
     /// Applies a message.
     pub fn apply(&mut self, message: &Message) -> Heard {
         let header = message.header();
@@ -107,14 +131,7 @@ impl Feed {
             Message::SnapshotComplete(message) => Some(Sign::Recovered { request: Some(message.request_id) }),
             _ => None,
         };
-        let applied = Applied {
-            at: self.at,
-            changed,
-            heartbeat: matches!(message, Message::Alive(_)),
-            stale_upstream: false,
-            headline: None,
-        };
-        Heard { producer: header.producer, sign, named, outdated, applied }
+        Heard { producer: header.producer, sign, named, outdated, changed }
     }
 
     /// What was met so far.
@@ -124,7 +141,11 @@ impl Feed {
 
     /// Every market, as it stands, by event, id and specifiers.
     pub fn markets(&self) -> impl Iterator<Item = &SourceMarket> {
-        self.events.values().flat_map(|event| event.markets.values()).filter_map(Market::said)
+        self.events
+            .values()
+            .flat_map(|event| event.markets.values())
+            .filter_map(Market::said)
+            .map(|said| &said.market)
     }
 
     /// The newest timestamp so far.
@@ -138,19 +159,27 @@ impl Feed {
         self.events.remove(event);
     }
 
-    /// Takes back all markets but those of these keys, in a feed of one producer whose recovery named these alone. Returns
-    /// those that stand differently after it.
-    pub fn withdraw_unnamed(&mut self, named: &BTreeSet<String>) -> Vec<SourceMarket> {
-        let mut changed = Vec::new();
+    /// Takes back all markets of a producer but those of these keys, which alone its recovery named. Returns those that
+    /// stand differently after it.
+    pub fn withdraw_unnamed(&mut self, producer: u32, named: &BTreeSet<String>) -> Vec<Said> {
         for (key, event) in &mut self.events {
-            let in_play = event.in_play();
-            let unnamed = event.markets.iter_mut().filter(|(market, _)| !named.contains(&market.key(key)));
-            changed.extend(unnamed.filter_map(|(_, market)| {
-                market.withdraw();
-                market.say(key, in_play)
-            }));
+            for (_, market) in
+                event.markets.iter_mut().filter(|(market, _)| !named.contains(&market.key(key)))
+            {
+                market.withdraw(producer);
+            }
         }
-        changed
+        self.say_all()
+    }
+
+    /// Forgets what a producer said, which is not up any more: another process hears it from here on. Returns the markets
+    /// that stand by another's word after that.
+    pub fn forget_producer(&mut self, producer: u32) -> Vec<Said> {
+        self.standing.set(producer, false);
+        for event in self.events.values_mut() {
+            event.markets.retain(|_, market| market.forget(producer));
+        }
+        self.say_all()
     }
 
     /// Forgets the events that were last heard of before an instant of their producers' clocks. Messages from before it
@@ -159,7 +188,18 @@ impl Feed {
         self.events.retain(|_, event| event.heard_at.is_some_and(|heard| heard >= at));
     }
 
-    fn odds_change(&mut self, message: &OddsChange) -> Vec<SourceMarket> {
+    /// All markets that stand differently than they were last said.
+    fn say_all(&mut self) -> Vec<Said> {
+        let mut changed = Vec::new();
+        for (key, event) in &mut self.events {
+            let in_play = event.in_play();
+            changed
+                .extend(event.markets.values_mut().filter_map(|one| one.say(key, in_play, &self.standing)));
+        }
+        changed
+    }
+
+    fn odds_change(&mut self, message: &OddsChange) -> Vec<Said> {
         // The parser refuses an odds_change without one.
         let Some(producer) = message.header.producer else { return Vec::new() };
         let at = message.header.at;
@@ -183,16 +223,17 @@ impl Feed {
         let in_play = event.in_play();
         let mut changed = Vec::new();
         for market in touched {
-            changed.extend(event.markets.get_mut(market).and_then(|one| one.say(&message.event, in_play)));
+            let market = event.markets.get_mut(market);
+            changed.extend(market.and_then(|one| one.say(&message.event, in_play, &self.standing)));
         }
         if turned {
-            changed
-                .extend(event.markets.values_mut().filter_map(|market| market.say(&message.event, in_play)));
+            let markets = event.markets.values_mut();
+            changed.extend(markets.filter_map(|one| one.say(&message.event, in_play, &self.standing)));
         }
         changed
     }
 
-    fn bet_stop(&mut self, message: &BetStop) -> Vec<SourceMarket> {
+    fn bet_stop(&mut self, message: &BetStop) -> Vec<Said> {
         let event = self.events.entry(message.event.clone()).or_default();
         event.heard_at = event.heard_at.max(Some(message.header.at));
         let stop = Stop::of(message);
@@ -206,7 +247,7 @@ impl Feed {
         stopped
             .filter_map(|(_, market)| {
                 market.stop(stop);
-                market.say(&message.event, in_play)
+                market.say(&message.event, in_play, &self.standing)
             })
             .collect()
     }

@@ -2,6 +2,7 @@
 
 use super::descriptions::{self, Shape};
 use super::message::{BetStop, MarketOdds, MarketRef, MarketStatus};
+use super::standing::Standing;
 use overround_domain::markets::{
     Line, MarketKind, OutcomeStatus, SourceEvent, SourceMarket, SourceOutcome, SourceStatus, TieRule,
 };
@@ -11,8 +12,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The producer of prices before the start. Any other takes precedence once it has a market on sale or
-/// stopped: its prices must not come back when a live producer suspends.
-const PREMATCH: u32 = 3;
+/// stopped: its prices must not come back when a live producer suspends, or falls silent.
+pub(super) const PREMATCH: u32 = 3;
 
 /// A stop of sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,16 @@ pub(super) struct Market {
     /// Every outcome ever listed. One that is left out is not offered, and does not go away: in this
     /// feed a missing outcome is no non-runner.
     outcomes: BTreeSet<String>,
-    said: Option<SourceMarket>,
+    said: Option<Said>,
+}
+
+/// A market as it stands, and by whose word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The producer who owns it now.
+    pub producer: u32,
+    /// How it stands.
+    pub market: SourceMarket,
 }
 
 /// What hearing a producer came to.
@@ -56,6 +66,8 @@ struct Spoken {
     prices: HashMap<String, Price>,
     /// The first stop since.
     stop: Option<Stop>,
+    /// Its recovery did not name the market: it does not sell it any more.
+    withdrawn: bool,
 }
 
 impl Spoken {
@@ -71,6 +83,25 @@ impl Spoken {
     fn has_taken_over(&self) -> bool {
         !matches!(self.status(), MarketStatus::Inactive | MarketStatus::HandedOver)
     }
+
+    /// How far the producer has the market in its hands.
+    fn grip(&self) -> Grip {
+        match self.status() {
+            MarketStatus::HandedOver => Grip::HandedOver,
+            _ if self.withdrawn => Grip::Withdrawn,
+            MarketStatus::Inactive => Grip::Inactive,
+            _ => Grip::Whole,
+        }
+    }
+}
+
+/// How far a producer has a market in its hands, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Grip {
+    HandedOver,
+    Withdrawn,
+    Inactive,
+    Whole,
 }
 
 impl Market {
@@ -96,17 +127,26 @@ impl Market {
         if !outdated {
             let offered = odds.outcomes.iter().filter(|outcome| outcome.active);
             let prices = offered.filter_map(|outcome| Some((outcome.id.clone(), outcome.price?))).collect();
-            self.spoken.insert(producer, Spoken { at, status: odds.status, prices, stop });
+            self.spoken.insert(producer, Spoken { at, status: odds.status, prices, stop, withdrawn: false });
         }
         Hearing { outdated, foreign }
     }
 
-    /// Takes back what was said to be on sale, until it is said anew.
-    pub(super) fn withdraw(&mut self) {
-        for spoken in self.spoken.values_mut().filter(|spoken| spoken.status == MarketStatus::Active) {
-            spoken.status = MarketStatus::Suspended;
+    /// Takes back what a producer said to be on sale, until it says so anew.
+    pub(super) fn withdraw(&mut self, producer: u32) {
+        if let Some(spoken) = self.spoken.get_mut(&producer) {
+            spoken.withdrawn = true;
             spoken.prices.clear();
+            if spoken.status == MarketStatus::Active {
+                spoken.status = MarketStatus::Suspended;
+            }
         }
+    }
+
+    /// Forgets what a producer said. Returns whether somebody else said something.
+    pub(super) fn forget(&mut self, producer: u32) -> bool {
+        self.spoken.remove(&producer);
+        !self.spoken.is_empty()
     }
 
     /// Takes a stop of sale, which concerns what was said until its instant.
@@ -119,32 +159,35 @@ impl Market {
     }
 
     /// What was last said of it.
-    pub(super) fn said(&self) -> Option<&SourceMarket> {
+    pub(super) fn said(&self) -> Option<&Said> {
         self.said.as_ref()
     }
 
-    /// The market as it stands, when it stands differently than it was last said.
-    pub(super) fn say(&mut self, event: &str, in_play: bool) -> Option<SourceMarket> {
-        let market = self.describe(event, in_play);
-        if self.said.as_ref() == Some(&market) {
+    /// The market as it stands, when it stands differently than it was last said, or by another's word.
+    pub(super) fn say(&mut self, event: &str, in_play: bool, standing: &Standing) -> Option<Said> {
+        let (producer, spoken) = self.owner(standing)?;
+        let said = Said { producer, market: self.describe(event, in_play, spoken) };
+        if self.said.as_ref() == Some(&said) {
             return None;
         }
-        self.said = Some(market.clone());
-        Some(market)
+        self.said = Some(said.clone());
+        Some(said)
     }
 
-    /// The producer by whose word it stands: the newest, prices from before the start last, and none
-    /// that has handed it over.
-    fn pricer(&self) -> Option<&Spoken> {
+    /// The producer by whose word it stands: of those who have it in their hands one that may be trusted, and of these the
+    /// first by rank. It follows from what each said last and is in, not from the order in which that came.
+    fn owner(&self, standing: &Standing) -> Option<(u32, &Spoken)> {
         let taken_over =
             self.spoken.iter().any(|(producer, spoken)| *producer != PREMATCH && spoken.has_taken_over());
-        let held = self.spoken.iter().filter(|(_, spoken)| spoken.status() != MarketStatus::HandedOver);
-        let eligible = held.filter(|(producer, _)| !(taken_over && **producer == PREMATCH));
-        eligible.max_by_key(|(producer, spoken)| (spoken.at, Reverse(**producer))).map(|(_, spoken)| spoken)
+        let eligible = self.spoken.iter().filter(|(producer, _)| !(taken_over && **producer == PREMATCH));
+        let weight = |producer, spoken: &Spoken| {
+            (spoken.grip(), standing.is_up(producer), Reverse(standing.rank(producer)))
+        };
+        let owner = eligible.max_by_key(|(producer, spoken)| weight(**producer, spoken))?;
+        Some((*owner.0, owner.1))
     }
 
-    fn describe(&self, event: &str, in_play: bool) -> SourceMarket {
-        let pricer = self.pricer();
+    fn describe(&self, event: &str, in_play: bool, owner: &Spoken) -> SourceMarket {
         let known = descriptions::description(self.market.id);
         let (kind, number_of_winners, tie_rule) = match known.map(|known| known.shape) {
             Some(Shape::Total | Shape::Handicap) if self.line().is_some() => {
@@ -166,17 +209,17 @@ impl Market {
             kind,
             number_of_winners,
             tie_rule,
-            status: pricer.map_or(SourceStatus::Suspended, |spoken| source_status(spoken.status())),
+            status: source_status(owner.status()),
             in_play,
             bet_delay_ms: 0,
-            outcomes: self.source_outcomes(pricer),
+            outcomes: self.source_outcomes(owner),
         }
     }
 
-    fn source_outcomes(&self, pricer: Option<&Spoken>) -> Vec<SourceOutcome> {
+    fn source_outcomes(&self, owner: &Spoken) -> Vec<SourceOutcome> {
         let mut ids: Vec<&String> = self.outcomes.iter().filter(|id| self.takes(id)).collect();
         ids.sort_by_key(|id| (self.place(id), id.parse().unwrap_or(u64::MAX), id.as_str()));
-        let complete = self.is_complete();
+        let priced = self.is_complete() && owner.grip() != Grip::HandedOver;
         let outcome = |(position, id): (u32, &String)| SourceOutcome {
             key: id.clone(),
             name: self.outcome_name(id),
@@ -184,7 +227,7 @@ impl Market {
             pair: self.line_of(id).map(|_| 0),
             position,
             status: OutcomeStatus::Active,
-            best_back: pricer.filter(|_| complete).and_then(|spoken| spoken.prices.get(id)).copied(),
+            best_back: owner.prices.get(id).filter(|_| priced).copied(),
             won: None,
         };
         (0..).zip(ids).map(outcome).collect()

@@ -13,10 +13,12 @@ mod feed;
 mod market;
 mod message;
 mod parse;
+mod standing;
 mod xml;
 
 pub use error::Error;
 pub use feed::{Counts, Feed, Heard};
+pub use market::Said;
 pub use message::{
     Alive, BetCancel, BetSettlement, BetStop, CancelledMarket, Certainty, FixtureChange, Header, MarketOdds,
     MarketRef, MarketStatus, Message, OddsChange, OutcomeOdds, OutcomeResult, RollbackBetSettlement,

@@ -5,6 +5,8 @@ use crate::*;
 use overround_domain::markets::{Line, MarketKind, OutcomeStatus, SourceStatus, TieRule};
 use overround_domain::time::Timestamp;
 use overround_feed::health::{Health, State, UOF_SILENCE_MS_MAX};
+use overround_feed::uof::Said;
+use std::collections::BTreeSet;
 
 #[test]
 fn recorded_odds_change() {
@@ -12,9 +14,9 @@ fn recorded_odds_change() {
     let message = Message::parse(&bytes).unwrap();
     let mut feed = Feed::default();
     let heard = feed.apply(&message);
-    assert_eq!((heard.producer, heard.applied.at), (Some(2), Timestamp::from_millis(1234)));
+    assert_eq!((heard.producer, feed.at()), (Some(2), Timestamp::from_millis(1234)));
     let stands: Vec<_> =
-        heard.applied.changed.iter().map(|one| (one.key.as_str(), one.status, one.outcomes.len())).collect();
+        markets(&heard.changed).map(|one| (one.key.as_str(), one.status, one.outcomes.len())).collect();
     assert_eq!(
         stands,
         [
@@ -29,16 +31,16 @@ fn recorded_odds_change() {
             ("sr:match:123/891/goalnr=1|player=sr:player:122702", SourceStatus::Open, 4),
         ]
     );
-    let changed = &heard.applied.changed;
+    let changed: Vec<_> = markets(&heard.changed).collect();
     assert!(changed.iter().all(|market| market.in_play && market.number_of_winners == 0));
-    assert_eq!(best(&changed[0]), [price(28, 25), price(48, 25)]);
+    assert_eq!(best(changed[0]), [price(28, 25), price(48, 25)]);
     // Outcomes with active="0" stay listed and are not offered.
-    assert_eq!(best(&changed[4]).iter().filter(|price| price.is_none()).count(), 2);
+    assert_eq!(best(changed[4]).iter().filter(|price| price.is_none()).count(), 2);
     assert!(changed[4].outcomes.iter().all(|outcome| outcome.status == OutcomeStatus::Active));
     assert_eq!(changed[0].name, "Market 47 (score=41.5)");
     assert_eq!((feed.counts().refused_odds, feed.counts().outdated), (0, 0));
 
-    assert!(feed.apply(&message).applied.changed.is_empty(), "a repetition changes nothing");
+    assert!(feed.apply(&message).changed.is_empty(), "a repetition changes nothing");
 }
 
 #[test]
@@ -127,7 +129,7 @@ fn statuses_are_those_of_the_feed() {
 fn odds_that_are_no_price_are_counted_and_not_offered() {
     for odds in ["0", "1", "1.0", "NaN", "-2.5", "Infinity", "INF", "1e400", "0x2", "2,5", "1e9"] {
         let (heard, feed) = play(&[three_way(1, 1, "", [odds, "3", "4"])]);
-        assert_eq!(best(&heard.applied.changed[0]), [None, price(3, 1), price(4, 1)], "{odds}");
+        assert_eq!(best(&heard.changed[0].market), [None, price(3, 1), price(4, 1)], "{odds}");
         assert_eq!(feed.counts().refused_odds, 1, "{odds}");
     }
 }
@@ -150,11 +152,11 @@ fn an_outcome_left_out_or_inactive_is_not_offered_and_no_non_runner() {
 fn an_older_message_never_overwrites_a_newer_one() {
     let (new, old) = (three_way(1, 20, "", ["2", "3", "4"]), three_way(1, 10, "", ["5", "6", "7"]));
     let (heard, feed) = play(&[new.clone(), old]);
-    assert!(heard.applied.changed.is_empty());
-    assert_eq!(heard.applied.at, Timestamp::from_millis(20), "the feed's instant does not go back");
+    assert!(heard.changed.is_empty());
+    assert_eq!(feed.at(), Timestamp::from_millis(20), "the feed's instant does not go back");
     assert_eq!(feed.counts().outdated, 1);
     let (heard, _) = play(&[new.clone(), new]);
-    assert!(heard.applied.changed.is_empty());
+    assert!(heard.changed.is_empty());
 }
 
 #[test]
@@ -232,16 +234,63 @@ fn a_market_is_handed_over_from_one_producer_to_another() {
 }
 
 #[test]
+fn of_two_producers_of_a_market_the_better_one_that_is_up_owns_it() {
+    let mut feed = Feed::new(vec![4, 1]);
+    let owners = |changed: &[Said]| -> Vec<(u32, SourceStatus)> {
+        changed.iter().map(|said| (said.producer, said.market.status)).collect()
+    };
+    let by = |producer: u32, at: i64| parse(&three_way(producer, at, "", ["2", "3", "4"]));
+    assert!(feed.trust(1, true).is_empty());
+    assert_eq!(owners(&feed.apply(&by(1, 10)).changed), [(1, SourceStatus::Open)]);
+    // Better, and not up yet: what it says is kept.
+    assert!(feed.apply(&by(4, 11)).changed.is_empty());
+    assert_eq!(owners(&feed.trust(4, true)), [(4, SourceStatus::Open)]);
+    // From now on the other one's word is kept only.
+    assert!(feed.apply(&parse(&three_way(1, 12, r#"status="-1""#, ["2", "3", "4"]))).changed.is_empty());
+    assert!(feed.apply(&by(1, 13)).changed.is_empty());
+    // It stays its owner while it has suspended it, and gives it back by falling silent, by handing it over, by calling it
+    // inactive, and by leaving it out of its recovery.
+    let stopped = parse(&three_way(4, 14, r#"status="-1""#, ["2", "3", "4"]));
+    assert_eq!(owners(&feed.apply(&stopped).changed), [(4, SourceStatus::Suspended)]);
+    assert_eq!(owners(&feed.trust(4, false)), [(1, SourceStatus::Open)]);
+    assert_eq!(owners(&feed.trust(4, true)), [(4, SourceStatus::Suspended)]);
+    for (at, status) in [(20, -2), (30, 0)] {
+        let gives = three_way(4, at, &format!(r#"status="{status}""#), ["2", "3", "4"]);
+        assert_eq!(owners(&feed.apply(&parse(&gives)).changed), [(1, SourceStatus::Open)], "{status}");
+        assert_eq!(owners(&feed.apply(&by(4, at + 1)).changed), [(4, SourceStatus::Open)], "{status}");
+    }
+    assert_eq!(owners(&feed.withdraw_unnamed(4, &BTreeSet::new())), [(1, SourceStatus::Open)]);
+    assert_eq!(owners(&feed.apply(&by(4, 40)).changed), [(4, SourceStatus::Open)]);
+    // Neither is up: the better one's it stays, and nobody sells it.
+    assert!(feed.trust(1, false).is_empty() && feed.trust(4, false).is_empty());
+    assert_eq!(owners(&feed.forget_producer(4)), [(1, SourceStatus::Open)]);
+    assert!(feed.forget_producer(1).is_empty() && feed.markets().next().is_none());
+}
+
+#[test]
+fn prices_from_before_the_start_do_not_come_back_when_live_falls_silent() {
+    let mut feed = Feed::default();
+    feed.trust(3, true);
+    feed.trust(1, true);
+    for (producer, owner) in [(3, 3), (1, 1)] {
+        let heard = feed.apply(&parse(&three_way(producer, 10, "", ["2", "3", "4"])));
+        assert_eq!(heard.changed[0].producer, owner);
+    }
+    assert!(feed.trust(1, false).is_empty(), "its hold keeps the market off sale");
+    assert!(feed.withdraw_unnamed(3, &BTreeSet::new()).is_empty());
+}
+
+#[test]
 fn all_markets_of_an_event_go_in_play_with_it() {
     let first = odds(3, 10, r#"<market id="1"/><market id="186"/>"#);
     let running = odds_change(1, 20, r#"<sport_event_status status="1"/>"#);
     let (heard, mut feed) = play(&[first, running]);
-    assert_eq!(heard.applied.changed.len(), 2);
-    assert!(heard.applied.changed.iter().all(|market| market.in_play));
+    assert_eq!(heard.changed.len(), 2);
+    assert!(markets(&heard.changed).all(|market| market.in_play));
     let before = odds_change(1, 15, r#"<sport_event_status status="0"/>"#);
-    assert!(feed.apply(&parse(&before)).applied.changed.is_empty(), "the older word does not count");
+    assert!(feed.apply(&parse(&before)).changed.is_empty(), "the older word does not count");
     let over = odds_change(1, 30, r#"<sport_event_status status="3"/>"#);
-    assert_eq!(feed.apply(&parse(&over)).applied.changed.len(), 2);
+    assert_eq!(feed.apply(&parse(&over)).changed.len(), 2);
 }
 
 #[test]
@@ -249,7 +298,7 @@ fn the_settlement_family_moves_no_market() {
     let open = three_way(1, 10, "", ["2", "3", "4"]);
     for message in [BET_SETTLEMENT, BET_CANCEL_SUPERCEDED, ROLLBACK_BET_SETTLEMENT, FIXTURE_CHANGE] {
         let (heard, feed) = play(&[open.clone(), message.to_owned()]);
-        assert!(heard.applied.changed.is_empty());
+        assert!(heard.changed.is_empty());
         assert_eq!(feed.markets().next().unwrap().status, SourceStatus::Open);
     }
 }
@@ -277,7 +326,7 @@ fn an_event_that_is_forgotten_begins_anew() {
     let (_, mut feed) = play(std::slice::from_ref(&open));
     feed.forget("sr:match:1");
     assert_eq!(feed.markets().count(), 0);
-    assert_eq!(feed.apply(&parse(&open)).applied.changed.len(), 1);
+    assert_eq!(feed.apply(&parse(&open)).changed.len(), 1);
 }
 
 #[test]
@@ -287,9 +336,9 @@ fn a_message_names_its_markets_and_says_when_nothing_in_it_is_news() {
     let heard = feed.apply(&parse(&new));
     assert_eq!((heard.named, heard.outdated), (vec!["sr:match:1/1".to_owned()], false));
     let again = feed.apply(&parse(&new));
-    assert!(again.applied.changed.is_empty() && !again.outdated && again.named.len() == 1);
+    assert!(again.changed.is_empty() && !again.outdated && again.named.len() == 1);
     let late = feed.apply(&parse(&old));
-    assert!(late.applied.changed.is_empty() && late.outdated && late.named.len() == 1);
+    assert!(late.changed.is_empty() && late.outdated && late.named.len() == 1);
     let alive = feed.apply(&parse(ALIVE));
     assert!(alive.named.is_empty() && !alive.outdated);
 }
@@ -307,15 +356,18 @@ fn events_that_were_not_heard_of_for_long_are_forgotten() {
 fn what_a_recovery_does_not_name_is_taken_back_until_it_is_said_anew() {
     let open = three_way(1, 10, "", ["2", "3", "4"]);
     let (_, mut feed) = play(std::slice::from_ref(&open));
-    let named = std::collections::BTreeSet::from(["sr:match:1/1".to_owned()]);
-    assert!(feed.withdraw_unnamed(&named).is_empty());
-    let gone = feed.withdraw_unnamed(&std::collections::BTreeSet::new());
-    assert_eq!((gone[0].status, best(&gone[0])), (SourceStatus::Suspended, vec![None, None, None]));
-    assert!(feed.withdraw_unnamed(&std::collections::BTreeSet::new()).is_empty());
+    let named = BTreeSet::from(["sr:match:1/1".to_owned()]);
+    assert!(feed.withdraw_unnamed(1, &named).is_empty());
+    let gone = feed.withdraw_unnamed(1, &BTreeSet::new());
+    assert_eq!(
+        (gone[0].market.status, best(&gone[0].market)),
+        (SourceStatus::Suspended, vec![None, None, None])
+    );
+    assert!(feed.withdraw_unnamed(1, &BTreeSet::new()).is_empty());
     // Neither a change of the event nor what is older brings it back; the same words anew do.
     let run = odds_change(1, 11, r#"<sport_event_status status="1"/>"#);
-    assert_eq!(feed.apply(&parse(&run)).applied.changed[0].status, SourceStatus::Suspended);
-    assert!(feed.apply(&parse(&three_way(1, 9, "", ["2", "3", "4"]))).applied.changed.is_empty());
-    let anew = feed.apply(&parse(&three_way(1, 12, "", ["2", "3", "4"]))).applied.changed;
-    assert_eq!((anew[0].status, best(&anew[0])[0]), (SourceStatus::Open, price(2, 1)));
+    assert_eq!(feed.apply(&parse(&run)).changed[0].market.status, SourceStatus::Suspended);
+    assert!(feed.apply(&parse(&three_way(1, 9, "", ["2", "3", "4"]))).changed.is_empty());
+    let anew = feed.apply(&parse(&three_way(1, 12, "", ["2", "3", "4"]))).changed;
+    assert_eq!((anew[0].market.status, best(&anew[0].market)[0]), (SourceStatus::Open, price(2, 1)));
 }

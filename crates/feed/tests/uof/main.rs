@@ -14,7 +14,7 @@ mod synthetic;
 
 use overround_domain::markets::SourceMarket;
 use overround_domain::odds::Price;
-use overround_feed::uof::{Feed, Heard, Message};
+use overround_feed::uof::{Feed, Heard, Message, Said};
 use std::path::PathBuf;
 
 /// A recorded message; none when the data folder is not there.
@@ -37,6 +37,11 @@ pub(crate) fn play(messages: &[String]) -> (Heard, Feed) {
     let mut feed = Feed::default();
     let heard = messages.iter().map(|message| feed.apply(&parse(message))).last();
     (heard.unwrap(), feed)
+}
+
+/// The markets of what was said.
+pub(crate) fn markets(said: &[Said]) -> impl Iterator<Item = &SourceMarket> {
+    said.iter().map(|said| &said.market)
 }
 
 /// The only market after these messages.
