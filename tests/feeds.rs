@@ -58,6 +58,17 @@ impl House {
         .unwrap()
     }
 
+    /// Who owned the only market, one after the other.
+    async fn owners(&self) -> Vec<String> {
+        let all: Vec<String> =
+            sqlx::query_scalar("SELECT producer FROM market.price_versions ORDER BY version")
+                .fetch_all(&self.admin)
+                .await
+                .unwrap();
+        let changes = (0..all.len()).filter(|index| *index == 0 || all[index - 1] != all[*index]);
+        changes.map(|index| all[index].clone()).collect()
+    }
+
     /// Waits until the markets are these.
     async fn until(&self, markets: &[&str]) {
         let wait = async {

@@ -126,6 +126,9 @@ async fn a_schema_that_is_older_than_the_binary_is_refused_until_it_is_migrated(
 
     let version = migrate::migrate(&owner).await.unwrap().version;
     let newest = "DROP TABLE market.producers; DROP INDEX market.markets_of_producer; \
+        ALTER TABLE market.markets DROP COLUMN source, \
+            ADD CONSTRAINT markets_source_key UNIQUE (producer, source_key); \
+        ALTER TABLE market.events RENAME COLUMN source TO producer; \
         DELETE FROM meta.migration_serves WHERE version = (SELECT max(version) FROM meta.migrations); \
         DELETE FROM meta.migrations WHERE version = (SELECT max(version) FROM meta.migrations)";
     run(&owner, newest).await;
@@ -286,9 +289,11 @@ const FILL: &str = "\
     INSERT INTO market.events \
     SELECT md5('e' || n)::uuid, 'test', n::text, 'name', 'tennis', NULL, now() + n * interval '1 hour' \
     FROM generate_series(0, 399) AS n; \
-    INSERT INTO market.markets \
+    INSERT INTO market.markets (id, event_id, producer, source_key, market_type, name, kind, number_of_winners, tie_rule, \
+        rules_version, source_status, source_prices, status, in_play, bet_delay_ms, cutoff_at, version, status_version, \
+        created_at, source) \
     SELECT gen_random_uuid(), md5('e' || n / 50)::uuid, 'test', n::text, 'TEST', 'name', 'ODDS', 1, 'PUSH', 1, 'OPEN', '{}', \
-        CASE WHEN n < 200 THEN 'OPEN' ELSE 'SETTLED' END, false, 0, NULL, 1, 1, now() + n * interval '1 minute' \
+        CASE WHEN n < 200 THEN 'OPEN' ELSE 'SETTLED' END, false, 0, NULL, 1, 1, now() + n * interval '1 minute', 'test' \
     FROM generate_series(0, 19999) AS n; \
     INSERT INTO market.holds \
     SELECT gen_random_uuid(), 'MARKET', id::text, id, CASE WHEN source_key LIKE '%7' THEN 'SUSPENDED' END, false, 1, 'who', \

@@ -36,7 +36,7 @@ impl House {
 
     /// A producer that `one` speaks for, and that is up.
     async fn up(&self, producer: &str) -> Speaker {
-        let speaker = self.one.speak_for(producer, PATIENT_MS).await.unwrap();
+        let speaker = self.one.speak_for(source_of(producer), producer, PATIENT_MS).await.unwrap();
         self.recover(&speaker).await;
         speaker
     }
@@ -73,6 +73,11 @@ impl House {
         self.one.shutdown().await;
         self.other.shutdown().await;
     }
+}
+
+/// What a producer is one of, by its name.
+fn source_of(producer: &str) -> &str {
+    producer.split(':').next().unwrap()
 }
 
 async fn process(db: &TestDb, redis: &str, clock: &Clock) -> App {
@@ -169,9 +174,9 @@ async fn one_process_speaks_for_a_producer_and_another_only_when_it_is_silent() 
     let house = House::new().await;
     let first = house.up("betfair").await;
     let market = say(&house.one, &first, &even("m")).await;
-    conflicts(house.other.speak_for("betfair", PATIENT_MS).await, PRODUCER_TAKEN);
+    conflicts(house.other.speak_for("betfair", "betfair", PATIENT_MS).await, PRODUCER_TAKEN);
     house.one.turn_producer(&first, ProducerState::Down, "its feed ends").await.unwrap();
-    let second = house.other.speak_for("betfair", PATIENT_MS).await.unwrap();
+    let second = house.other.speak_for("betfair", "betfair", PATIENT_MS).await.unwrap();
     assert_eq!(second.epoch(), first.epoch() + 1);
 
     let late = match_odds("e", "m", &[(4, 1), (4, 3)]);
@@ -190,10 +195,58 @@ async fn one_process_speaks_for_a_producer_and_another_only_when_it_is_silent() 
 }
 
 #[tokio::test]
+async fn a_market_of_two_producers_is_handed_over_under_a_new_status_version_with_one_event() {
+    let house = House::new().await;
+    let (before, live) = (house.up("uof:3").await, house.up("uof:1").await);
+    let market = say(&house.one, &before, &even("m")).await;
+    let taken = say(&house.one, &live, &even("m")).await;
+    assert_eq!(taken.market_id, market.market_id);
+    assert_eq!(taken.snapshot.prices, market.snapshot.prices);
+    assert_eq!(taken.snapshot.status_version, market.snapshot.status_version + 1);
+    assert_eq!(house.stands(market.market_id).await, open(2));
+    let told = "SELECT count(*) FROM events.outbox WHERE type = 'odds.updated' AND aggregate_version = 2";
+    assert_eq!(house.count(told).await, 1);
+    let whose = "SELECT count(*) FROM events.outbox WHERE type = 'odds.updated' AND aggregate_version = 2 \
+                 AND payload @> '{\"handed_over\": {\"from\": \"uof:3\", \"to\": \"uof:1\"}}'";
+    assert_eq!(house.count(whose).await, 1);
+    say(&house.one, &live, &even("m")).await;
+    assert_eq!(house.stands(market.market_id).await, open(2), "it has it already");
+
+    // The one who had it says no more of it, and its silence is not the market's.
+    house.one.turn_producer(&before, ProducerState::Down, "it is silent").await.unwrap();
+    assert_eq!(house.stands(market.market_id).await, open(2));
+    house.one.renew("uof:3", T0).await.unwrap();
+    house.one.turn_producer(&live, ProducerState::Down, "it is silent, too").await.unwrap();
+    assert_eq!(house.stands(market.market_id).await, suspended(3));
+    house.recover(&before).await;
+    assert_eq!(house.stands(market.market_id).await, suspended(3));
+    // Who is up takes it from who is held: its own holds count, and not the other's.
+    say(&house.one, &before, &even("m")).await;
+    assert_eq!(house.stands(market.market_id).await, open(4));
+    house.end().await;
+}
+
+#[tokio::test]
+async fn one_process_hears_all_producers_of_a_source() {
+    let house = House::new().await;
+    let first = house.up("uof:1").await;
+    conflicts(house.other.speak_for("uof", "uof:3", PATIENT_MS).await, PRODUCER_TAKEN);
+    house.other.speak_for("betfair", "betfair", PATIENT_MS).await.unwrap();
+    house.one.turn_producer(&first, ProducerState::Down, "it ends").await.unwrap();
+    // Two processes take two of them while none is heard: the first that is heard has them all.
+    let third = house.other.speak_for("uof", "uof:3", PATIENT_MS).await.unwrap();
+    house.other.turn_producer(&third, ProducerState::Recovering, "it is alive").await.unwrap();
+    conflicts(house.one.turn_producer(&first, ProducerState::Recovering, "too late").await, PRODUCER_TAKEN);
+    conflicts(house.one.speak_for("uof", "uof:1", PATIENT_MS).await, PRODUCER_TAKEN);
+    house.other.speak_for("uof", "uof:1", PATIENT_MS).await.unwrap();
+    house.end().await;
+}
+
+#[tokio::test]
 async fn a_process_that_died_is_found_out_by_another_and_what_it_says_later_is_not_sold() {
     let house = House::new().await;
     let alive = house.up("uof:3").await;
-    let speaker = house.one.speak_for("uof:1", 1).await.unwrap();
+    let speaker = house.one.speak_for("uof", "uof:1", 1).await.unwrap();
     house.recover(&speaker).await;
     let market = say(&house.one, &speaker, &even("m")).await;
     let silent = async {
@@ -224,12 +277,12 @@ async fn traders_see_the_producers_and_why_their_markets_are_held() {
     let trader = server.caller("tom", &[Caller::Trader]);
     assert_eq!(trader.get("/v1/producers").await.expect(200), json!({"items": [], "next_cursor": null}));
     let app = server.app();
-    let speaker = app.speak_for("uof:1", PATIENT_MS).await.unwrap();
+    let speaker = app.speak_for("uof", "uof:1", PATIENT_MS).await.unwrap();
     let shown = trader.get("/v1/producers").await.expect(200);
     assert_eq!(
         shown["items"],
         json!([{
-            "name": "uof:1", "state": "DOWN", "reason": "the producer uof:1 is not heard yet",
+            "name": "uof:1", "source": "uof", "state": "DOWN", "reason": "the producer uof:1 is not heard yet",
             "changed_at": "2026-11-23T12:00:00.000Z", "seen_at": null, "silence_ms_max": PATIENT_MS, "epoch": 1,
         }])
     );

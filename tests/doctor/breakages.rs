@@ -399,7 +399,7 @@ pub const BREAKAGES: &[Breakage] = &[
         "a producer that is down, and its markets on sale",
         "M1",
         1,
-        "INSERT INTO market.producers VALUES ('uof:1', t.id('uof'), 'DOWN', 'why', 1, 1, 1, t.at(9));
+        "INSERT INTO market.producers VALUES ('uof:1', 'uof', t.id('uof'), 'DOWN', 'why', 1, t.id('process'), 1, 1, t.at(9));
          INSERT INTO events.outbox (xid8, event_id, type, aggregate_type, aggregate_id, aggregate_version, payload, created_at)
          VALUES ('1', gen_random_uuid(), 'producer.changed', 'producer', t.id('uof'), 1, '{}', t.at(9))",
     ),

@@ -176,11 +176,11 @@ VALUES (t.id('ann'), 'refused', 3, decode(repeat('cd', 32), 'hex'), '{"refused":
 INSERT INTO wallet.actor_idempotency (actor, key, request_hash, answer, created_at)
 VALUES ('trader', 'suspended', decode(repeat('ef', 32), 'hex'), '{}', t.at(2));
 
-INSERT INTO market.events (id, producer, source_key, name, sport, created_at)
+INSERT INTO market.events (id, source, source_key, name, sport, created_at)
 SELECT t.id(e), 'test', e, e, 'tennis', t.at(0) FROM unnest(ARRAY['match', 'cup']) AS e;
-INSERT INTO market.markets (id, event_id, producer, source_key, market_type, name, kind, number_of_winners, tie_rule,
+INSERT INTO market.markets (id, event_id, producer, source, source_key, market_type, name, kind, number_of_winners, tie_rule,
     rules_version, source_status, status, in_play, bet_delay_ms, version, status_version, created_at)
-SELECT t.id(m.name), t.id(m.event), 'test', m.name, 'TEST', m.name, m.kind, m.winners, 'PUSH', 1, 'OPEN', 'OPEN', false, 0, 0, 0, t.at(0)
+SELECT t.id(m.name), t.id(m.event), 'test', 'test', m.name, 'TEST', m.name, m.kind, m.winners, 'PUSH', 1, 'OPEN', 'OPEN', false, 0, 0, 0, t.at(0)
 FROM (VALUES ('winner', 'match', 'ODDS', 1), ('total', 'cup', 'LINE', 0)) AS m (name, event, kind, winners);
 SELECT t.version('winner', 1, 1, 'OPEN', t.prices('home', '21', '11', 'away', '2', '1'), 3);
 SELECT t.version('winner', 2, 1, 'OPEN', t.prices('home', '19', '10', 'away', '21', '10'), 4);

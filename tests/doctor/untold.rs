@@ -42,7 +42,7 @@ pub const UNTOLD: &[Breakage] = &[
         "a producer without its event",
         "E1",
         1,
-        "INSERT INTO market.producers VALUES ('uof:1', t.id('uof'), 'UP', 'why', 1, 1, 1, t.at(9))",
+        "INSERT INTO market.producers VALUES ('uof:1', 'uof', t.id('uof'), 'UP', 'why', 1, t.id('process'), 1, 1, t.at(9))",
     ),
     ("a debit without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.debited'"),
     ("a transfer without its event", "E1", 1, "DELETE FROM events.outbox WHERE type = 'wallet.transferred'"),

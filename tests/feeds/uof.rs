@@ -150,6 +150,43 @@ async fn a_producer_recovers_sells_stops_and_loses_messages() {
 }
 
 #[tokio::test]
+async fn of_two_producers_of_a_market_the_better_one_that_is_up_owns_it() {
+    let binary = Binary::new().await;
+    let sender = Sender::to(&binary).await;
+    let house = House::of(&binary).await;
+    let mut at = 10;
+    let mut next = || {
+        at += 10;
+        at
+    };
+    for (producer, odds, shown) in [(4, "2.4", "12/5"), (1, "2.1", "21/10")] {
+        let recovery = sender.alive(producer, next(), 1).await.unwrap();
+        let changed = u64::from(producer == 4);
+        sender.send(producer, prices(producer, next(), odds)).await.taken(changed, "RECOVERING");
+        sender.complete(producer, next(), recovery).await.taken(0, "UP");
+        house.until(&[&format!("sr:match:1/1 OPEN {shown}")]).await;
+    }
+    assert_eq!(house.owners().await, ["uof:4", "uof:1"], "the versions that another owner made");
+    // What the other one says is kept.
+    sender.send(4, prices(4, next(), "2.5")).await.taken(0, "UP");
+    assert_eq!(house.markets().await, ["sr:match:1/1 OPEN 21/10"]);
+    // Messages of the owner were lost: the other one sells until it has recovered.
+    let recovery = sender.alive(1, next(), 0).await.unwrap();
+    house.until(&["sr:match:1/1 OPEN 5/2"]).await;
+    assert_eq!(house.producers().await, ["uof:1 RECOVERING", "uof:4 UP"]);
+    sender.send(1, prices(1, next(), "2.2")).await.taken(0, "RECOVERING");
+    assert_eq!(house.markets().await, ["sr:match:1/1 OPEN 5/2"]);
+    sender.complete(1, next(), recovery).await.taken(0, "UP");
+    house.until(&["sr:match:1/1 OPEN 11/5"]).await;
+    // It hands it over for good.
+    let over = three_way(1, next(), r#"status="-2""#, ["2.2", "3.4", "3.6"]);
+    sender.send(1, over).await.taken(1, "UP");
+    house.until(&["sr:match:1/1 OPEN 5/2"]).await;
+    assert_eq!(house.owners().await, ["uof:4", "uof:1", "uof:4", "uof:1", "uof:4"]);
+    House::is_sound(&binary);
+}
+
+#[tokio::test]
 async fn what_is_no_message_or_not_of_the_feed_is_refused_and_changes_nothing() {
     let binary = Binary::new().await;
     let sender = Sender::to(&binary).await;

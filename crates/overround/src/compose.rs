@@ -145,7 +145,8 @@ impl Served {
 /// The feeds that come in over HTTP, and the task that looks for their silence.
 fn feeds(config: &Config, app: &App, stop: &CancellationToken) -> (Feeds, Option<JoinHandle<()>>) {
     let Some(secret) = &config.uof_secret else { return (Feeds::default(), None) };
-    let uof = Uof::new(app.clone());
+    let ranked = config.uof_priority.clone().map_or_else(Vec::new, |ranked| ranked.0);
+    let uof = Uof::new(app.clone(), ranked);
     let task = tokio::spawn(Arc::clone(&uof).run(stop.clone()));
     (Feeds::uof(FeedSecret::new(secret.reveal()), uof), Some(task))
 }

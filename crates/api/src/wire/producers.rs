@@ -12,6 +12,9 @@ pub struct Producer {
     /// Its name.
     #[schema(example = "uof:1")]
     pub name: String,
+    /// What it is one of. The producers of a source may supply the same market, which one of them owns at a time.
+    #[schema(example = "uof")]
+    pub source: String,
     /// Whether it may be trusted: its markets are on sale only while it is `UP`.
     pub state: ProducerState,
     /// Why it is in that state.
@@ -31,8 +34,8 @@ pub struct Producer {
 
 impl From<ProducerView> for Producer {
     fn from(view: ProducerView) -> Self {
-        let ProducerView { name, state, reason, changed_at, seen_at, silence_ms_max, epoch } = view;
+        let ProducerView { name, source, state, reason, changed_at, seen_at, silence_ms_max, epoch } = view;
         let (changed_at, seen_at) = (changed_at.into(), seen_at.map(Time));
-        Self { name, state: state.into(), reason, changed_at, seen_at, silence_ms_max, epoch }
+        Self { name, source, state: state.into(), reason, changed_at, seen_at, silence_ms_max, epoch }
     }
 }

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// A market as it was last published.
 #[derive(Debug)]
@@ -80,6 +81,8 @@ pub(crate) struct State {
     window: Window,
     infos: Cache<MarketId, Info>,
     partitions_day: AtomicI64,
+    // Which process this is, among those that hear producers.
+    hearer: Uuid,
 }
 
 impl State {
@@ -95,6 +98,7 @@ impl State {
             window: Window::default(),
             infos: Cache::new(INFOS_MAX),
             partitions_day: AtomicI64::new(i64::MIN),
+            hearer: Uuid::from_u128(rand::random()),
         }
     }
 
@@ -190,6 +194,11 @@ impl State {
             Ok(Info { status_version, read: Instant::now(), market: Arc::new(info) })
         };
         self.infos.get_or_insert_async(&market, read).await.map(|info| info.market)
+    }
+
+    /// Which process this is, among those that hear producers.
+    pub(super) const fn hearer(&self) -> Uuid {
+        self.hearer
     }
 
     /// Whether the partitions of that day (since the epoch) were not asked for yet by this process.

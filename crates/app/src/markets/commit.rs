@@ -3,7 +3,7 @@
 use super::Recorded;
 use super::act::said;
 use super::cache::Entry;
-use super::decide::{Decided, FenceChange, Known, Pricing, decide, name_or, word_or};
+use super::decide::{Decided, FenceChange, Known, Pricing, decide, is_final, name_or, word_or};
 use crate::Clock;
 use overround_domain::betting::Fence;
 use overround_domain::events::{DomainEvent, EventType};
@@ -19,6 +19,8 @@ use std::sync::Arc;
 /// A message to commit.
 pub(super) struct Message {
     pub producer: String,
+    /// What the producer is one of; its markets and events are known by the source's keys.
+    pub source: String,
     /// Of the process that speaks for a live producer; none where it needs no right to.
     pub epoch: Option<i64>,
     pub at: Timestamp,
@@ -39,11 +41,12 @@ pub(super) async fn commit(tx: &mut Tx, message: &Message) -> Result<Option<Vec<
         return Ok(None);
     }
     let events = ensure_events(tx, message).await?;
-    let rows = lock_rows(tx, message, &events).await?;
+    let mut rows = lock_rows(tx, message, &events).await?;
+    let mut handed_over = take_over(tx, message, &mut rows).await?;
     let mut known = load_known(tx, message, rows).await?;
     let mut decided = Vec::with_capacity(message.markets.len());
     for (source, _) in &message.markets {
-        let known = known.remove(&source.key).ok_or_else(|| {
+        let mut known = known.remove(&source.key).ok_or_else(|| {
             Error::inconsistent(
                 "market.markets",
                 "source_key",
@@ -51,6 +54,7 @@ pub(super) async fn commit(tx: &mut Tx, message: &Message) -> Result<Option<Vec<
                 "the market was inserted and is not there",
             )
         })?;
+        known.handed_over_by = handed_over.remove(&known.row.id);
         let mut new_id = || message.clock.id();
         decided.push(decide(&known, source, message.at, message.pricing, &mut new_id));
     }
@@ -78,7 +82,7 @@ async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String,
     }
     market::holds::before_markets_appear(tx).await?;
     let keys: Vec<String> = wanted.keys().map(|key| (*key).to_owned()).collect();
-    let mut rows = market::events::of_producer(&mut **tx, &message.producer, &keys).await?;
+    let mut rows = market::events::of_source(&mut **tx, &message.source, &keys).await?;
     if rows.len() < keys.len() {
         let stored: BTreeSet<String> = rows.into_iter().map(|row| row.source_key).collect();
         let missing: Vec<EventRow> = wanted
@@ -87,7 +91,7 @@ async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String,
             .map(|event| new_event(message, event))
             .collect();
         market::events::insert_missing(tx, &missing).await?;
-        rows = market::events::of_producer(&mut **tx, &message.producer, &keys).await?;
+        rows = market::events::of_source(&mut **tx, &message.source, &keys).await?;
     }
     let (mut renamed, mut moved_to) = (Vec::new(), BTreeSet::new());
     for row in rows {
@@ -128,7 +132,7 @@ fn new_event(message: &Message, event: &SourceEvent) -> EventRow {
     let id = EventId::from_uuid(message.clock.id());
     EventRow {
         id,
-        producer: message.producer.clone(),
+        source: message.source.clone(),
         source_key: event.key.clone(),
         name: name_or(&event.name, &event.key),
         sport: word_or(&event.sport, "other"),
@@ -144,7 +148,7 @@ async fn lock_rows(
     events: &HashMap<String, EventId>,
 ) -> Result<Vec<MarketRow>, Error> {
     let keys: Vec<String> = message.markets.iter().map(|(source, _)| source.key.clone()).collect();
-    let rows = market::markets::lock_of_producer(tx, &message.producer, &keys).await?;
+    let rows = market::markets::lock_of_source(tx, &message.source, &keys).await?;
     if rows.len() >= keys.len() {
         return Ok(rows);
     }
@@ -165,7 +169,23 @@ async fn lock_rows(
         missing.push(new_market(message, source, event_id));
     }
     market::markets::insert_missing(tx, &missing).await?;
-    market::markets::lock_of_producer(tx, &message.producer, &keys).await
+    market::markets::lock_of_source(tx, &message.source, &keys).await
+}
+
+/// Makes the message's producer the owner of its markets; those that are over stay whose they are. Says whose they were.
+/// What is read of their holds after this is of the new owner.
+async fn take_over(
+    tx: &mut Tx,
+    message: &Message,
+    rows: &mut [MarketRow],
+) -> Result<BTreeMap<MarketId, String>, Error> {
+    let mut owners = BTreeMap::new();
+    for row in rows.iter_mut().filter(|row| row.producer != message.producer && !is_final(row.status)) {
+        owners.insert(row.id, std::mem::replace(&mut row.producer, message.producer.clone()));
+    }
+    let markets: Vec<MarketId> = owners.keys().copied().collect();
+    market::markets::hand_over(tx, &markets, &message.producer).await?;
+    Ok(owners)
 }
 
 /// A market's row before its first version.
@@ -175,6 +195,7 @@ fn new_market(message: &Message, source: &SourceMarket, event_id: EventId) -> Ma
         id,
         event_id,
         producer: message.producer.clone(),
+        source: message.source.clone(),
         source_key: source.key.clone(),
         market_type: word_or(&source.market_type, "UNKNOWN"),
         name: name_or(&source.name, &source.key),
@@ -217,7 +238,7 @@ async fn load_known(
             Some(entry) if entry.row == row => {
                 let (outcomes, snapshot) = (entry.outcomes.clone(), Some(entry.snapshot.clone()));
                 let holds = holds.remove(&row.id).unwrap_or_default();
-                known.insert(row.source_key.clone(), Known { row, outcomes, snapshot, holds });
+                known.insert(row.source_key.clone(), Known::new(row, outcomes, snapshot, holds));
             }
             _ => unknown.push(row),
         }
@@ -252,11 +273,10 @@ async fn load_with(
             outcomes.entry(outcome.market_id).or_default().push(outcome);
         }
     }
-    let known = rows.into_iter().map(|row| Known {
-        outcomes: outcomes.remove(&row.id).unwrap_or_default(),
-        snapshot: snapshots.remove(&row.id),
-        holds: holds.remove(&row.id).unwrap_or_default(),
-        row,
+    let known = rows.into_iter().map(|row| {
+        let id = row.id;
+        let outcomes = outcomes.remove(&id).unwrap_or_default();
+        Known::new(row, outcomes, snapshots.remove(&id), holds.remove(&id).unwrap_or_default())
     });
     Ok(known.collect())
 }
@@ -282,8 +302,7 @@ async fn write(tx: &mut Tx, message: &Message, decided: &[Decided]) -> Result<()
     market::results::insert(tx, &results).await?;
     let mut domain_events = Vec::with_capacity(snapshots.len() + results.len());
     for one in decided.iter().filter(|one| one.is_new) {
-        let extra = one.review.as_ref().map(|hold| said("review", &hold.actor, Some(&hold.reason)));
-        domain_events.push(odds_updated(&message.clock, &one.snapshot, extra.unwrap_or_default(), None)?);
+        domain_events.push(odds_updated(&message.clock, &one.snapshot, extra_of(message, one), None)?);
     }
     for hold in decided.iter().filter_map(|one| one.review.as_ref()) {
         let id = HoldId::from_uuid(message.clock.id());
@@ -296,6 +315,16 @@ async fn write(tx: &mut Tx, message: &Message, decided: &[Decided]) -> Result<()
         domain_events.push(market_settled(&message.clock, result, version, None)?);
     }
     events::append(tx, &domain_events).await
+}
+
+/// What more there is to say of a new version than its prices.
+fn extra_of(message: &Message, decided: &Decided) -> Map<String, Value> {
+    let review = decided.review.as_ref().map(|hold| said("review", &hold.actor, Some(&hold.reason)));
+    let mut extra = review.unwrap_or_default();
+    if let Some(before) = &decided.handed_over_by {
+        extra.insert("handed_over".to_owned(), json!({"from": before, "to": message.producer}));
+    }
+    extra
 }
 
 fn results_of(message: &Message, decided: &[Decided]) -> Vec<ResultRow> {

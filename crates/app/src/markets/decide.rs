@@ -29,6 +29,15 @@ pub(super) struct Known {
     pub snapshot: Option<Snapshot>,
     /// What keeps it off sale.
     pub holds: Holds,
+    /// Who owned it until this message, if that was another producer.
+    pub handed_over_by: Option<String>,
+}
+
+impl Known {
+    /// A market that stays its producer's.
+    pub fn new(row: MarketRow, outcomes: Vec<OutcomeRow>, snapshot: Option<Snapshot>, holds: Holds) -> Self {
+        Self { row, outcomes, snapshot, holds, handed_over_by: None }
+    }
 }
 
 /// What the message changes about the market's fence.
@@ -62,6 +71,8 @@ pub(super) struct Decided {
     pub snapshot: Snapshot,
     /// Whether the snapshot is a new version.
     pub is_new: bool,
+    /// Who owned the market until now, if that was another producer.
+    pub handed_over_by: Option<String>,
     pub result: Recorded,
     /// The hold for review, when the message moved a price too far.
     pub review: Option<HoldChange>,
@@ -125,6 +136,9 @@ pub(super) fn decide(
         _ => priced,
     };
     let (is_new, fence_moves) = changes(known.snapshot.as_ref(), &row, &offers, merged.runners_changed);
+    // Another owner's prices are another offer, also where they are equal.
+    let is_handed_over = known.handed_over_by.is_some();
+    let (is_new, fence_moves) = (is_new || is_handed_over, fence_moves || is_handed_over);
     row.version += i64::from(is_new);
     row.status_version += i64::from(fence_moves);
     let snapshot = match &known.snapshot {
@@ -146,6 +160,7 @@ pub(super) fn decide(
         removed: merged.removed,
         snapshot,
         is_new,
+        handed_over_by: known.handed_over_by.clone(),
         result,
         review,
         results,
@@ -225,6 +240,7 @@ fn unchanged(known: &Known, snapshot: &Snapshot) -> Decided {
         fence: FenceChange::None,
         snapshot: snapshot.clone(),
         is_new: false,
+        handed_over_by: None,
         result: Recorded::None,
         review: None,
         results: None,

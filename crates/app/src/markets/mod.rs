@@ -19,6 +19,7 @@ mod renew;
 mod review;
 mod trade;
 mod version;
+mod withdraw;
 
 pub(crate) use cache::State;
 pub use overround_live::Freshness;

@@ -4,33 +4,30 @@
 //! its state; they follow in batches, as with every hold of many. What is said meanwhile is kept in the markets' rows,
 //! so that the end of the hold sells what was said last. A producer that this table does not know, as a recording's,
 //! is trusted: whoever plays it makes its signs of life.
+//!
+//! The producers of one source may supply the same market. One process hears them all, and so knows which of them owns it.
 
-use super::act::said;
-use super::commit::{hold_changed, load};
-use super::decide::{Known, decide_again};
-use super::version::{Said, Version};
+use super::commit::hold_changed;
 use crate::{App, Error};
 use overround_domain::events::{DomainEvent, EventType};
-use overround_domain::ids::{DomainEventId, HoldId, MarketId};
-use overround_domain::markets::{Group, HoldKind, ProducerState, Scope, Snapshot, SourceStatus};
+use overround_domain::ids::{DomainEventId, HoldId};
+use overround_domain::markets::{Group, HoldKind, ProducerState, Scope};
 use overround_domain::time::Timestamp;
-use overround_store::market::{self, HoldChange, MarketRow, ProducerRow};
+use overround_store::market::{self, HoldChange, ProducerRow};
 use overround_store::{Isolation, Tx, events};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Who holds the markets of a producer that is not up.
-const HOUSE: &str = "house";
+pub(super) const HOUSE: &str = "house";
 /// The longest reason that is kept, in characters.
 const REASON_LEN_MAX: usize = 1_000;
-/// How many markets are looked through in one transaction.
-const BATCH: i64 = 50;
 
 /// The right to speak for a producer, until another process takes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Speaker {
     producer: Arc<str>,
+    source: Arc<str>,
     epoch: i64,
 }
 
@@ -40,13 +37,19 @@ impl Speaker {
         &self.producer
     }
 
+    /// What the producer is one of.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// Counts the processes that have spoken for the producer; no two have the same.
     pub const fn epoch(&self) -> i64 {
         self.epoch
     }
 
     pub(super) fn is_taken(&self) -> Error {
-        let detail = format!("another process hears the producer {} by now", self.producer);
+        let detail =
+            format!("another process hears the producer {}, or another of its source", self.producer);
         Error::Conflict { code: PRODUCER_TAKEN, detail }
     }
 }
@@ -61,6 +64,8 @@ pub const PRODUCER_STATE: &str = "PRODUCER_STATE";
 pub struct ProducerView {
     /// Its name.
     pub name: String,
+    /// What it is one of.
+    pub source: String,
     /// Whether it may be trusted.
     pub state: ProducerState,
     /// Why it is in that state.
@@ -86,29 +91,37 @@ enum Turned {
 }
 
 impl App {
-    /// Makes this process the one that speaks for a producer, whose signs of life may be missing for so long. The
+    /// Makes this process the one that speaks for a producer of a source, whose signs of life may be missing for so long. The
     /// producer is down, and its markets held, until it is heard ([`App::turn_producer`]).
     ///
     /// # Errors
-    /// [`Error::Conflict`] [`PRODUCER_TAKEN`] while another process hears it: it is not silent.
-    pub async fn speak_for(&self, producer: &str, silence_ms_max: i64) -> Result<Speaker, Error> {
+    /// [`Error::Conflict`] [`PRODUCER_TAKEN`] while another process hears it, or another producer of the source: that one
+    /// is not silent.
+    pub async fn speak_for(
+        &self,
+        source: &str,
+        producer: &str,
+        silence_ms_max: i64,
+    ) -> Result<Speaker, Error> {
+        super::publish::check_producer(source)?;
         super::publish::check_producer(producer)?;
-        let (app, name) = (self.clone(), producer.to_owned());
+        let app = self.clone();
+        let work = Arc::new((source.to_owned(), producer.to_owned()));
         let taken = self
             .store()
             .run("take_producer", Isolation::ReadCommitted, move |tx| {
-                let (app, name) = (app.clone(), name.clone());
-                Box::pin(async move { app.take_in(tx, &name, silence_ms_max.max(1)).await })
+                let (app, work) = (app.clone(), Arc::clone(&work));
+                Box::pin(async move { app.take_in(tx, &work.0, &work.1, silence_ms_max.max(1)).await })
             })
             .await?;
-        let producer: Arc<str> = Arc::from(producer);
+        let (producer, source): (Arc<str>, Arc<str>) = (Arc::from(producer), Arc::from(source));
         let Some((epoch, held)) = taken else {
-            return Err(Speaker { producer, epoch: 0 }.is_taken());
+            return Err(Speaker { producer, source, epoch: 0 }.is_taken());
         };
         if held {
             self.follow_producer(&producer).await?;
         }
-        Ok(Speaker { producer, epoch })
+        Ok(Speaker { producer, source, epoch })
     }
 
     /// Notes a producer's sign of life. Answers its state, which another process changes where it was silent for too
@@ -141,7 +154,7 @@ impl App {
         to: ProducerState,
         reason: &str,
     ) -> Result<(), Error> {
-        let turned = self.turn(&speaker.producer, Some(speaker.epoch), to, reason).await?;
+        let turned = self.turn((&speaker.source, &speaker.producer), Some(speaker.epoch), to, reason).await?;
         match turned {
             Turned::Taken => Err(speaker.is_taken()),
             Turned::Illegal(from) => {
@@ -154,36 +167,6 @@ impl App {
                 }
                 Ok(())
             }
-        }
-    }
-
-    /// Takes a producer's markets off sale that it did not name in its recovery, by its own keys of them: it does not
-    /// sell them any more, whatever it said of them before. They come back when it names them.
-    ///
-    /// # Errors
-    /// [`Error::Conflict`] [`PRODUCER_TAKEN`] when another process speaks for it.
-    pub async fn withdraw_unheard(&self, speaker: &Speaker, heard: &BTreeSet<String>) -> Result<u64, Error> {
-        let work = Arc::new((speaker.clone(), heard.clone()));
-        let (mut after, mut withdrawn) = (None, 0);
-        loop {
-            let (app, work) = (self.clone(), Arc::clone(&work));
-            let batch = self
-                .store()
-                .run("withdraw_unheard", Isolation::ReadCommitted, move |tx| {
-                    let (app, work) = (app.clone(), Arc::clone(&work));
-                    Box::pin(async move { app.withdraw_in(tx, &work.0, &work.1, after).await })
-                })
-                .await?;
-            let Some(batch) = batch else { return Err(speaker.is_taken()) };
-            for key in &batch.keys {
-                self.markets_state().forget(&speaker.producer, key);
-            }
-            withdrawn += batch.keys.iter().map(|_| 1).sum::<u64>();
-            futures::future::join_all(batch.shown.iter().map(|snapshot| self.show_change(snapshot))).await;
-            if batch.last.is_none() {
-                return Ok(withdrawn);
-            }
-            after = batch.last;
         }
     }
 
@@ -202,7 +185,8 @@ impl App {
             }
             let reason =
                 format!("no sign of life of the producer {} for {} ms", row.name, row.silence_ms_max);
-            if let Turned::Done { held } = self.turn(&row.name, None, ProducerState::Down, &reason).await? {
+            let turned = self.turn((&row.source, &row.name), None, ProducerState::Down, &reason).await?;
+            if let Turned::Done { held } = turned {
                 declared += 1;
                 if held {
                     self.follow_producer(&row.name).await?;
@@ -225,22 +209,22 @@ impl App {
         self.follow(&Group::Producer(producer.to_owned()), None).await
     }
 
-    /// Turns a producer; by whoever hears it (of that epoch), or by whoever finds it silent.
+    /// Turns a producer of a source; by whoever hears it (of that epoch), or by whoever finds it silent.
     async fn turn(
         &self,
-        producer: &str,
+        (source, producer): (&str, &str),
         epoch: Option<i64>,
         to: ProducerState,
         reason: &str,
     ) -> Result<Turned, Error> {
         let reason: String = reason.chars().filter(|c| *c != '\0').take(REASON_LEN_MAX).collect();
-        let work = Arc::new((producer.to_owned(), reason));
+        let work = Arc::new((source.to_owned(), producer.to_owned(), reason));
         let app = self.clone();
         let turned = self
             .store()
             .run("turn_producer", Isolation::ReadCommitted, move |tx| {
                 let (app, work) = (app.clone(), Arc::clone(&work));
-                Box::pin(async move { app.turn_in(tx, &work.0, epoch, to, &work.1).await })
+                Box::pin(async move { app.turn_in(tx, (&work.0, &work.1), epoch, to, &work.2).await })
             })
             .await?;
         if matches!(turned, Turned::Done { .. }) {
@@ -255,35 +239,38 @@ impl App {
     async fn take_in(
         &self,
         tx: &mut Tx,
+        source: &str,
         name: &str,
         silence_ms_max: i64,
     ) -> Result<Option<(i64, bool)>, overround_store::Error> {
         let reason = format!("the producer {name} is not heard yet");
-        let Some(row) = market::producers::lock(tx, name).await? else {
+        let (of_it, is_elsewhere) = self.of_source(tx, source, name).await?;
+        if is_elsewhere || of_it.as_ref().is_some_and(is_heard) {
+            return Ok(None);
+        }
+        let hearer = self.markets_state().hearer();
+        let Some(row) = of_it else {
             let row = ProducerRow {
                 name: name.to_owned(),
+                source: source.to_owned(),
                 id: self.clock().id(),
                 state: ProducerState::Down,
                 reason,
                 silence_ms_max,
+                hearer,
                 epoch: 1,
                 version: 1,
                 changed_at: self.clock().now(),
                 seen_at: None,
                 silent: true,
             };
-            if !market::producers::insert(tx, &row).await? {
-                return Ok(None);
-            }
+            market::producers::insert(tx, &row).await?;
             self.tell(tx, &row).await?;
             self.hold_producer(tx, &row).await?;
             return Ok(Some((row.epoch, true)));
         };
-        if row.state != ProducerState::Down && !row.silent {
-            return Ok(None);
-        }
         let held = row.state == ProducerState::Up;
-        let mut taken = ProducerRow { epoch: row.epoch + 1, silence_ms_max, ..row };
+        let mut taken = ProducerRow { hearer, epoch: row.epoch + 1, silence_ms_max, ..row };
         if taken.state != ProducerState::Down {
             self.enter(&mut taken, ProducerState::Down, reason);
             self.tell(tx, &taken).await?;
@@ -298,14 +285,17 @@ impl App {
     async fn turn_in(
         &self,
         tx: &mut Tx,
-        name: &str,
+        (source, name): (&str, &str),
         epoch: Option<i64>,
         to: ProducerState,
         reason: &str,
     ) -> Result<Turned, overround_store::Error> {
-        let Some(mut row) = market::producers::lock(tx, name).await? else { return Ok(Turned::Taken) };
+        let (row, is_elsewhere) = self.of_source(tx, source, name).await?;
+        let Some(mut row) = row else { return Ok(Turned::Taken) };
         match epoch {
             Some(epoch) if epoch != row.epoch => return Ok(Turned::Taken),
+            // Two processes took two producers of the source while neither was heard: the first one heard decides.
+            Some(_) if is_elsewhere && to != ProducerState::Down => return Ok(Turned::Taken),
             // It was heard, or declared down, since it was found silent.
             None if !row.silent || row.state == to => return Ok(Turned::Illegal(row.state)),
             _ if row.state == to => return Ok(Turned::Done { held: false }),
@@ -320,6 +310,19 @@ impl App {
             self.hold_producer(tx, &row).await?;
         }
         Ok(Turned::Done { held })
+    }
+
+    /// A producer, if it is known, and whether another process hears another of its source. All are locked.
+    async fn of_source(
+        &self,
+        tx: &mut Tx,
+        source: &str,
+        name: &str,
+    ) -> Result<(Option<ProducerRow>, bool), overround_store::Error> {
+        let rows = market::producers::lock_source(tx, source).await?;
+        let hearer = self.markets_state().hearer();
+        let (mut of_it, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.name == name);
+        Ok((of_it.pop(), others.iter().any(|row| row.hearer != hearer && is_heard(row))))
     }
 
     fn enter(&self, row: &mut ProducerRow, state: ProducerState, reason: String) {
@@ -350,76 +353,23 @@ impl App {
             aggregate_id: row.id,
             aggregate_version: row.version,
             payload: json!({
-                "producer": row.name, "state": row.state, "reason": row.reason, "epoch": row.epoch,
+                "producer": row.name, "source": row.source, "state": row.state, "reason": row.reason, "epoch": row.epoch,
             }),
             trace_id: None,
             created_at: id.created_at().unwrap_or(row.changed_at),
         };
         events::append(tx, &[event]).await
     }
-
-    async fn withdraw_in(
-        &self,
-        tx: &mut Tx,
-        speaker: &Speaker,
-        heard: &BTreeSet<String>,
-        after: Option<MarketId>,
-    ) -> Result<Option<Withdrawn>, overround_store::Error> {
-        if !market::producers::is_spoken_for(tx, &speaker.producer, speaker.epoch).await? {
-            return Ok(None);
-        }
-        let group = Group::Producer(speaker.producer.to_string());
-        let rows = market::markets::lock_group(tx, &group, after, BATCH).await?;
-        let is_full = i64::try_from(rows.len()).is_ok_and(|found| found >= BATCH);
-        let last = rows.last().filter(|_| is_full).map(|row| row.id);
-        let unheard =
-            rows.into_iter().filter(|row| is_offered(row) && !heard.contains(&row.source_key)).collect();
-        let now = self.clock().now();
-        let (mut quiet, mut versions, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-        for known in load(tx, unheard).await? {
-            keys.push(known.row.source_key.clone());
-            let row = withdrawn(&known);
-            let (row, offers) = decide_again(&known, row, &known.holds, self.settings().margin);
-            if row.status == known.row.status {
-                // What it is shown as is the hold's doing, and stays.
-                quiet.push(row);
-            } else {
-                versions.push(Version::after(&known, row, offers, now)?);
-            }
-        }
-        market::markets::update(tx, &quiet).await?;
-        if !versions.is_empty() {
-            let reason = format!("the producer {} does not name it any more", speaker.producer);
-            let said = Said { fields: said("withdraw", HOUSE, Some(&reason)), trace_id: None };
-            self.write_versions(tx, &versions, &said).await?;
-        }
-        let shown = versions.into_iter().map(|one| one.snapshot).collect();
-        Ok(Some(Withdrawn { keys, shown, last }))
-    }
 }
 
-/// A batch of markets that were looked through.
-struct Withdrawn {
-    /// The producer's keys of those that it does not sell any more.
-    keys: Vec<String>,
-    shown: Vec<Snapshot>,
-    /// The last one that was looked at; none when there are no more.
-    last: Option<MarketId>,
-}
-
-/// Whether its producer's last word is that the market is on sale.
-fn is_offered(row: &MarketRow) -> bool {
-    row.version > 0 && row.source_status == SourceStatus::Open
-}
-
-/// The market's row as if its producer had suspended it without a price.
-fn withdrawn(known: &Known) -> MarketRow {
-    MarketRow { source_status: SourceStatus::Suspended, source_prices: BTreeMap::new(), ..known.row.clone() }
+/// Whether the producer lives, for whichever process hears it.
+fn is_heard(row: &ProducerRow) -> bool {
+    row.state != ProducerState::Down && !row.silent
 }
 
 impl From<ProducerRow> for ProducerView {
     fn from(row: ProducerRow) -> Self {
-        let ProducerRow { name, state, reason, changed_at, seen_at, silence_ms_max, epoch, .. } = row;
-        Self { name, state, reason, changed_at, seen_at, silence_ms_max, epoch }
+        let ProducerRow { name, source, state, reason, changed_at, seen_at, silence_ms_max, epoch, .. } = row;
+        Self { name, source, state, reason, changed_at, seen_at, silence_ms_max, epoch }
     }
 }

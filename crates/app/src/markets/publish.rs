@@ -26,6 +26,7 @@ const DAY_MS: i64 = 86_400_000;
 #[derive(Clone, Copy)]
 struct By<'a> {
     producer: &'a str,
+    source: &'a str,
     /// The process's right to speak for it; none where it needs none.
     speaker: Option<&'a Speaker>,
 }
@@ -68,11 +69,12 @@ impl App {
         at: Timestamp,
         markets: &[SourceMarket],
     ) -> Result<Vec<Published>, Error> {
-        self.publish_by(By { producer, speaker: None }, at, markets).await
+        self.publish_by(By { producer, source: producer, speaker: None }, at, markets).await
     }
 
     /// Takes a live producer's message, as [`publish`](Self::publish) does, from the process that speaks for it. What it
-    /// says while it is not up is kept, and not sold.
+    /// says while it is not up is kept, and not sold. Markets of its source that another producer owns are its own after
+    /// that, under a new status version: which of them speaks for a market is for the one process to know that hears both.
     ///
     /// # Errors
     /// As [`publish`](Self::publish); [`Error::Conflict`] [`PRODUCER_TAKEN`](super::PRODUCER_TAKEN) when another process
@@ -83,7 +85,8 @@ impl App {
         at: Timestamp,
         markets: &[SourceMarket],
     ) -> Result<Vec<Published>, Error> {
-        self.publish_by(By { producer: speaker.producer(), speaker: Some(speaker) }, at, markets).await
+        let (producer, source) = (speaker.producer(), speaker.source());
+        self.publish_by(By { producer, source, speaker: Some(speaker) }, at, markets).await
     }
 
     async fn publish_by(
@@ -134,7 +137,7 @@ impl App {
     pub(super) async fn publish_told(&self, row: &MarketRow, told: Told, lease: &Lease) -> Result<(), Error> {
         self.ready_partitions().await?;
         let (at, ago_ms) = (self.clock().now().plus_millis(-told.age_ms), told.age_ms);
-        let by = By { producer: &row.producer, speaker: None };
+        let by = By { producer: &row.producer, source: &row.source, speaker: None };
         let word = Confirmed { at, ago_ms, lease: Some(lease) };
         let _publishes = self.markets_state().publishes().await;
         let entry = self.markets_state().entry(&row.producer, &told.market.key);
@@ -156,6 +159,7 @@ impl App {
         let (indexes, markets): (Vec<usize>, Vec<Remembered>) = changed.into_iter().unzip();
         let message = Arc::new(Message {
             producer: by.producer.to_owned(),
+            source: by.source.to_owned(),
             epoch: by.speaker.map(Speaker::epoch),
             at: word.at,
             markets,
@@ -185,6 +189,9 @@ impl App {
         let state = self.markets_state();
         for ((index, one), (source, _)) in indexes.into_iter().zip(decided).zip(&message.markets) {
             let answer = answers.get_mut(index);
+            if let Some(before) = &one.handed_over_by {
+                state.forget(before, &source.key);
+            }
             if shown.is_ok() {
                 state.remember(entry_of(source, &one));
             } else {

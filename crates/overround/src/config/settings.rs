@@ -1,6 +1,6 @@
 //! Every setting, once: its name, what it means, its type and its default.
 
-use super::value::{Environment, LogFormat, Secret, ServerUrl, Value};
+use super::value::{Environment, LogFormat, Ranked, Secret, ServerUrl, Value};
 use overround_api::{Forwarding, Rates, TrustedProxies};
 use overround_domain::rate::Rate;
 use std::net::SocketAddr;
@@ -148,6 +148,9 @@ settings! {
     /// The secret that senders of Sportradar's Unified Odds Feed and this server prove to each other, at least 32
     /// characters. Not set: `/v1/feeds/uof` takes nothing.
     uof_secret: Option<Secret> = None;
+    /// Which of its producers owns a market that several supply and are up for: their numbers, the best first. Those that
+    /// are left out come after them by number, and 3 (before the start) last.
+    uof_priority: Option<Ranked> = None;
     /// The host of Betfair's Exchange Stream, or of what stands in for it.
     betfair_host: String = "stream-api.betfair.com".to_owned();
     /// Its port.

@@ -2,9 +2,11 @@
 
 use overround_api::{Forwarding, TrustedProxies};
 use overround_domain::rate::Rate;
-use std::fmt;
+use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// A type of setting.
 pub trait Value: Sized {
@@ -133,6 +135,27 @@ impl<T: Value> Value for Option<T> {
     }
 }
 
+/// Numbers, the best first; none stands twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ranked(pub Vec<u32>);
+
+impl FromStr for Ranked {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let numbers: Vec<u32> =
+            text.split(',').map(|one| one.trim().parse().map_err(|_| ())).collect::<Result<_, _>>()?;
+        let distinct: BTreeSet<u32> = numbers.iter().copied().collect();
+        if distinct.len() == numbers.len() { Ok(Self(numbers)) } else { Err(()) }
+    }
+}
+
+impl Display for Ranked {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let numbers: Vec<String> = self.0.iter().map(u32::to_string).collect();
+        f.write_str(&numbers.join(","))
+    }
+}
+
 impl Value for ServerUrl {
     fn read(text: &str) -> Result<Self, String> {
         let scheme = text.split_once("://").map(|(scheme, _)| scheme);
@@ -208,6 +231,7 @@ parsed! {
     Rate: "requests a second and requests at once, such as 10/100, both from 1 to 1000000",
     TrustedProxies: "networks such as 10.0.0.0/8 with commas between, or how many proxies there are, 1 to 16",
     Forwarding: "x-forwarded-for or forwarded",
+    Ranked: "different numbers with commas between, such as 1,4",
     i64: "a whole number",
     u64: "a whole number from 0",
     u32: "a whole number from 0",

@@ -29,7 +29,7 @@ const ROOM: usize = 256;
 pub async fn hear(app: &App, endpoint: Endpoint, session: Session) -> Result<(), Failure> {
     let silence_ms_max = i64::from(HEARTBEAT_MS_MAX) * i64::from(BETFAIR_HEARTBEATS_MISSED_MAX);
     let mut stream = Stream {
-        keeper: Keeper::new(app.clone(), PRODUCER, silence_ms_max),
+        keeper: Keeper::new(app.clone(), PRODUCER, PRODUCER, silence_ms_max),
         health: State::Down,
         late: false,
     };

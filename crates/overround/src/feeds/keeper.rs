@@ -19,6 +19,8 @@ const MARKETS_AT_ONCE: usize = 100;
 /// What the house is to know of one live producer.
 pub struct Keeper {
     app: App,
+    /// What it is one of, and its name.
+    source: String,
     producer: String,
     silence_ms_max: i64,
     /// This process's right to speak for it.
@@ -33,6 +35,8 @@ pub struct Keeper {
     book: BTreeMap<String, SourceMarket>,
     /// What the house was not told yet, by the producer's keys.
     untold: BTreeMap<String, SourceMarket>,
+    /// What it has from another producer from when the house knows that it is up.
+    coming: BTreeMap<String, SourceMarket>,
     /// Whether there was a sign of life since the last beat.
     alive: bool,
     beat_at: Option<Instant>,
@@ -40,10 +44,11 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// A producer that nobody was told of. It may be silent for so long by its feed's own clock.
-    pub fn new(app: App, producer: impl Into<String>, silence_ms_max: i64) -> Self {
+    /// A producer of a source that nobody was told of. It may be silent for so long by its feed's own clock.
+    pub fn new(app: App, source: &str, producer: impl Into<String>, silence_ms_max: i64) -> Self {
         Self {
             app,
+            source: source.to_owned(),
             producer: producer.into(),
             silence_ms_max: silence_ms_max.saturating_add(LATE_MS),
             speaker: None,
@@ -52,6 +57,7 @@ impl Keeper {
             named: BTreeSet::new(),
             book: BTreeMap::new(),
             untold: BTreeMap::new(),
+            coming: BTreeMap::new(),
             alive: false,
             beat_at: None,
             failing: false,
@@ -81,13 +87,14 @@ impl Keeper {
         if let Some(speaker) = &self.speaker {
             return Ok(speaker.epoch());
         }
-        let speaker = self.app.speak_for(&self.producer, self.silence_ms_max).await?;
+        let speaker = self.app.speak_for(&self.source, &self.producer, self.silence_ms_max).await?;
         tracing::info!(producer = self.producer, epoch = speaker.epoch(), "this process hears the producer");
         let epoch = speaker.epoch();
         self.speaker = Some(speaker);
         self.told = ProducerState::Down;
         // Another process may have told the house otherwise meanwhile.
         self.untold = self.book.clone();
+        self.coming.clear();
         Ok(epoch)
     }
 
@@ -100,8 +107,29 @@ impl Keeper {
             } else {
                 self.book.insert(market.key.clone(), market.clone());
             }
+            self.coming.remove(&market.key);
             self.untold.insert(market.key.clone(), market);
         }
+    }
+
+    /// Takes its word on markets that it has from another producer now that it is up: the house is told so first.
+    pub fn take_over(&mut self, markets: Vec<SourceMarket>) {
+        for market in markets {
+            self.book.insert(market.key.clone(), market.clone());
+            self.coming.insert(market.key.clone(), market);
+        }
+    }
+
+    /// Leaves a market to another producer.
+    pub fn leave(&mut self, key: &str) {
+        self.book.remove(key);
+        self.untold.remove(key);
+        self.coming.remove(key);
+    }
+
+    /// Whether it is to be up.
+    pub fn is_wanted_up(&self) -> bool {
+        self.wanted.0 == ProducerState::Up
     }
 
     /// Takes a sign of its life.
@@ -160,6 +188,7 @@ impl Keeper {
     /// Tells the house that the feed ends, so that it need not find out by silence.
     pub async fn end(&mut self) {
         self.untold.clear();
+        self.coming.clear();
         if self.speaks() {
             self.is(ProducerState::Down, format!("the feed of {} ended", self.producer));
             // What goes wrong was logged, and silence tells the rest.
@@ -172,6 +201,7 @@ impl Keeper {
     pub fn forget(&mut self) {
         self.book.clear();
         self.untold.clear();
+        self.coming.clear();
         self.named.clear();
     }
 
@@ -182,7 +212,7 @@ impl Keeper {
         if self.told == ProducerState::Up && wanted != ProducerState::Up {
             self.turn(&speaker, wanted).await?;
         }
-        self.publish(&speaker).await?;
+        publish(&self.app, &speaker, &mut self.untold).await?;
         if wanted == ProducerState::Up && self.told != ProducerState::Up {
             if self.told == ProducerState::Down {
                 self.turn(&speaker, ProducerState::Recovering).await?;
@@ -194,6 +224,9 @@ impl Keeper {
         } else if self.told.can_become(wanted) {
             self.turn(&speaker, wanted).await?;
         }
+        if self.told == ProducerState::Up {
+            publish(&self.app, &speaker, &mut self.coming).await?;
+        }
         self.beat(&speaker).await
     }
 
@@ -203,17 +236,6 @@ impl Keeper {
             tracing::warn!(producer = self.producer, state = %to, reason = self.wanted.1, "the producer is not up");
         }
         self.told = to;
-        Ok(())
-    }
-
-    async fn publish(&mut self, speaker: &Speaker) -> Result<(), Error> {
-        while !self.untold.is_empty() {
-            let some: Vec<SourceMarket> = self.untold.values().take(MARKETS_AT_ONCE).cloned().collect();
-            self.app.publish_as(speaker, self.app.clock().now(), &some).await?;
-            for market in &some {
-                self.untold.remove(&market.key);
-            }
-        }
         Ok(())
     }
 
@@ -235,4 +257,20 @@ impl Keeper {
         self.beat_at = Some(Instant::now());
         Ok(())
     }
+}
+
+/// Tells the house of markets, which are taken from the map once it knows.
+async fn publish(
+    app: &App,
+    speaker: &Speaker,
+    markets: &mut BTreeMap<String, SourceMarket>,
+) -> Result<(), Error> {
+    while !markets.is_empty() {
+        let some: Vec<SourceMarket> = markets.values().take(MARKETS_AT_ONCE).cloned().collect();
+        app.publish_as(speaker, app.clock().now(), &some).await?;
+        for market in &some {
+            markets.remove(&market.key);
+        }
+    }
+    Ok(())
 }

@@ -1,21 +1,24 @@
-//! The Unified Odds Feed: one line a producer, whichever way its messages come.
+//! The Unified Odds Feed: its producers share their markets, and one room hears them all, whichever way messages come.
 
 use super::keeper::Keeper;
-use super::state_of;
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use overround_api::{MessageRefused, MessageTaken, UofFeed};
 use overround_app::{App, Error};
 use overround_domain::markets::ProducerState;
 use overround_domain::time::Timestamp;
 use overround_feed::health::{Health, Sign, State, Transition, UOF_SILENCE_MS_MAX};
-use overround_feed::uof::{Feed, Message};
+use overround_feed::uof::{Feed, Message, Said};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+/// What its producers are of.
+const SOURCE: &str = "uof";
 /// How often silence is looked for.
 const TICK: Duration = Duration::from_secs(1);
 /// How long an event is remembered after it was last heard of, in milliseconds. Older messages are not taken.
@@ -25,49 +28,37 @@ const RECENT_MAX: usize = 10_000;
 /// The most recoveries that one process asks for before their numbers meet the next process's.
 const RECOVERIES_MAX: u64 = 1 << 20;
 
-/// The producers of the feed that this process hears.
+/// The feed, as this process hears it.
 pub struct Uof {
-    app: App,
-    lines: Mutex<BTreeMap<u32, Arc<tokio::sync::Mutex<Line>>>>,
+    room: Mutex<Room>,
 }
 
 impl Uof {
-    /// A feed that nobody was heard of yet.
-    pub fn new(app: App) -> Arc<Self> {
-        Arc::new(Self { app, lines: Mutex::default() })
+    /// A feed that nobody was heard of yet, whose producers come in this order, the best first.
+    pub fn new(app: App, ranked: Vec<u32>) -> Arc<Self> {
+        let room = Room { app, feed: Feed::new(ranked), lines: BTreeMap::new() };
+        Arc::new(Self { room: Mutex::new(room) })
     }
 
     /// Looks for silence, and tells the house what it could not be told before, until `stop` is cancelled; then tells it
     /// that the feed ends.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            for line in self.lines() {
-                line.lock().await.tick().await;
-            }
+            self.room.lock().await.tick().await;
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(TICK) => {}
             }
         }
-        for line in self.lines() {
-            line.lock().await.keeper.end().await;
+        for line in self.room.lock().await.lines.values_mut() {
+            line.keeper.end().await;
         }
-    }
-
-    fn lines(&self) -> Vec<Arc<tokio::sync::Mutex<Line>>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
-    }
-
-    fn line(&self, producer: u32) -> Arc<tokio::sync::Mutex<Line>> {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(tokio::sync::Mutex::new(Line::new(self.app.clone(), producer)));
-        Arc::clone(lines.entry(producer).or_insert_with(new))
     }
 
     async fn take_one(&self, producer: u32, body: &[u8]) -> Result<MessageTaken, MessageRefused> {
         let message = read(producer, body);
         let (kind, taken) = match message {
-            Ok(message) => (kind_of(&message), self.line(producer).lock().await.take(&message, body).await),
+            Ok(message) => (kind_of(&message), self.room.lock().await.take(producer, &message, body).await),
             Err(refused) => ("unread", Err(refused)),
         };
         let outcome = taken.as_ref().map_or_else(outcome_of, |_| "taken");
@@ -160,9 +151,7 @@ impl Recent {
 
 /// What this process knows of one producer.
 struct Line {
-    app: App,
     keeper: Keeper,
-    feed: Feed,
     health: Health,
     recent: Recent,
     /// The newest `alive`, on the producer's clock: one that is sent again is no sign of life.
@@ -178,11 +167,8 @@ struct Line {
 
 impl Line {
     fn new(app: App, producer: u32) -> Self {
-        let keeper = Keeper::new(app.clone(), format!("uof:{producer}"), UOF_SILENCE_MS_MAX);
         Self {
-            app,
-            keeper,
-            feed: Feed::default(),
+            keeper: Keeper::new(app, SOURCE, format!("{SOURCE}:{producer}"), UOF_SILENCE_MS_MAX),
             health: Health::new(UOF_SILENCE_MS_MAX),
             recent: Recent::default(),
             alive_at: None,
@@ -193,45 +179,18 @@ impl Line {
         }
     }
 
-    async fn take(&mut self, message: &Message, body: &[u8]) -> Result<MessageTaken, MessageRefused> {
-        self.epoch = self.keeper.take().await.map_err(refused)?;
-        let now = self.app.clock().now();
-        let silent = self.health.tick(now);
-        self.turned(silent);
-        let digest: [u8; 32] = Sha256::digest(body).into();
-        self.check_news(message, &digest)?;
-        let heard = self.feed.apply(message);
-        self.named.extend(heard.named);
-        if heard.outdated {
-            return Err(already_heard("its producer said something newer of all its markets before"));
-        }
-        let changed = u64::try_from(heard.applied.changed.len()).unwrap_or(u64::MAX);
-        self.keeper.say(heard.applied.changed);
-        if let Some(sign) = heard.sign {
-            self.keeper.sign();
-            let turned = self.health.heard(sign, now);
-            self.turned(turned);
-        }
-        self.settle().await.map_err(refused)?;
-        self.recent.insert(digest);
-        if let Message::Alive(alive) = message {
-            self.alive_at = Some(alive.header.at);
-        }
-        Ok(MessageTaken {
-            message: kind_of(message),
-            markets_changed: changed,
-            state: self.keeper.told(),
-            recovery: self.recovery.filter(|_| self.health.state() == State::Recovering),
-        })
-    }
-
-    /// Refuses what says nothing new.
-    fn check_news(&self, message: &Message, digest: &[u8; 32]) -> Result<(), MessageRefused> {
+    /// Refuses what says nothing new. Nothing is taken any more from before `oldest`.
+    fn check_news(
+        &self,
+        message: &Message,
+        digest: &[u8; 32],
+        oldest: Timestamp,
+    ) -> Result<(), MessageRefused> {
         let at = message.header().at;
         if self.recent.contains(digest) {
             return Err(already_heard("it was taken before"));
         }
-        if at < self.feed.at().plus_millis(-MEMORY_MS) {
+        if at < oldest {
             return Err(already_heard("it is older than a day"));
         }
         match message {
@@ -245,61 +204,189 @@ impl Line {
         }
     }
 
-    /// Looks for silence, and tells the house what it could not be told before.
-    async fn tick(&mut self) {
-        if !self.keeper.speaks() {
-            return;
-        }
-        let silent = self.health.tick(self.app.clock().now());
-        self.turned(silent);
-        self.feed.forget_before(self.feed.at().plus_millis(-MEMORY_MS));
-        // What goes wrong was logged, and is tried again.
-        let _ = self.settle().await;
+    /// Asks for a recovery.
+    fn recover(&mut self) {
+        self.recoveries += 1;
+        let request = u64::try_from(self.epoch).unwrap_or(0) * RECOVERIES_MAX + self.recoveries;
+        self.recovery = Some(request);
+        self.health.recovery_requested(request);
+        self.named.clear();
+        let why = format!("the recovery {request} of the producer {} is awaited", self.keeper.producer());
+        self.keeper.is(ProducerState::Recovering, why);
     }
 
-    /// Tells the house. What another process did meanwhile makes what is known here old.
-    async fn settle(&mut self) -> Result<(), Error> {
-        let told = self.keeper.settle().await;
-        if let Err(Error::Conflict { .. }) = &told {
-            let cut = self.health.heard(Sign::Cut, self.app.clock().now());
-            self.turned(cut);
-            if !self.keeper.speaks() {
-                // Another process hears the producer from here on: what it is told is missing here.
-                self.keeper.forget();
-                (self.feed, self.recent, self.alive_at) = (Feed::default(), Recent::default(), None);
+    /// Notes that it is silent.
+    fn fall_silent(&mut self) {
+        self.recovery = None;
+        let producer = self.keeper.producer();
+        let silence = format!("no alive of the producer {producer} for {UOF_SILENCE_MS_MAX} ms");
+        self.keeper.is(ProducerState::Down, silence);
+    }
+}
+
+/// The producers of the feed, and the markets that they share.
+struct Room {
+    app: App,
+    feed: Feed,
+    lines: BTreeMap<u32, Line>,
+}
+
+impl Room {
+    async fn take(
+        &mut self,
+        producer: u32,
+        message: &Message,
+        body: &[u8],
+    ) -> Result<MessageTaken, MessageRefused> {
+        let app = &self.app;
+        let line = self.lines.entry(producer).or_insert_with(|| Line::new(app.clone(), producer));
+        line.epoch = line.keeper.take().await.map_err(refused)?;
+        self.look_for_silence(producer);
+        let digest: [u8; 32] = Sha256::digest(body).into();
+        let oldest = self.feed.at().plus_millis(-MEMORY_MS);
+        self.line(producer)?.check_news(message, &digest, oldest)?;
+        let heard = self.feed.apply(message);
+        self.line(producer)?.named.extend(heard.named);
+        if heard.outdated {
+            return Err(already_heard("its producer said something newer of all its markets before"));
+        }
+        let markets_changed = u64::try_from(heard.changed.len()).unwrap_or(u64::MAX);
+        self.say(heard.changed);
+        if let Some(sign) = heard.sign {
+            self.hear(producer, sign);
+        }
+        self.settle(producer).await.map_err(refused)?;
+        let line = self.line(producer)?;
+        line.recent.insert(digest);
+        if let Message::Alive(alive) = message {
+            line.alive_at = Some(alive.header.at);
+        }
+        Ok(MessageTaken {
+            message: kind_of(message),
+            markets_changed,
+            state: line.keeper.told(),
+            recovery: line.recovery.filter(|_| line.health.state() == State::Recovering),
+        })
+    }
+
+    fn line(&mut self, producer: u32) -> Result<&mut Line, MessageRefused> {
+        let missing = || MessageRefused::Failed(Error::internal("a producer that speaks has no line"));
+        self.lines.get_mut(&producer).ok_or_else(missing)
+    }
+
+    /// Looks for silence, and tells the house what it could not be told before.
+    async fn tick(&mut self) {
+        for producer in self.lines.keys().copied().collect::<Vec<_>>() {
+            self.look_for_silence(producer);
+        }
+        self.feed.forget_before(self.feed.at().plus_millis(-MEMORY_MS));
+        self.settle_all().await;
+    }
+
+    fn look_for_silence(&mut self, producer: u32) {
+        let now = self.app.clock().now();
+        let silent = self.lines.get_mut(&producer).and_then(|line| line.health.tick(now));
+        self.turned(producer, silent);
+    }
+
+    fn hear(&mut self, producer: u32, sign: Sign) {
+        let now = self.app.clock().now();
+        let Some(line) = self.lines.get_mut(&producer) else { return };
+        if sign != Sign::Cut {
+            line.keeper.sign();
+        }
+        let turned = line.health.heard(sign, now);
+        self.turned(producer, turned);
+    }
+
+    /// Gives each market to the producer who owns it, and to nobody else.
+    fn say(&mut self, changed: Vec<Said>) {
+        for Said { producer: owner, market } in changed {
+            for (_, other) in self.lines.iter_mut().filter(|(producer, _)| **producer != owner) {
+                other.keeper.leave(&market.key);
             }
+            if let Some(line) = self.lines.get_mut(&owner) {
+                line.keeper.say(vec![market]);
+            }
+        }
+    }
+
+    /// Follows a producer's health: what it may not be trusted with goes to another who offers it, and comes back.
+    fn turned(&mut self, producer: u32, transition: Option<Transition>) {
+        let Some(transition) = transition else { return };
+        let up = transition.to == State::Up;
+        let named = match self.lines.get_mut(&producer) {
+            Some(line) if up => Some(std::mem::take(&mut line.named)),
+            _ => None,
+        };
+        if let Some(named) = &named {
+            let gone = self.feed.withdraw_unnamed(producer, named);
+            self.say(gone);
+        }
+        let handed_over = self.feed.trust(producer, up);
+        if !up {
+            self.say(handed_over);
+        } else {
+            self.take_over(producer, handed_over);
+        }
+        let Some(line) = self.lines.get_mut(&producer) else { return };
+        match transition.to {
+            State::Down => line.fall_silent(),
+            State::Recovering => line.recover(),
+            State::Up => line.keeper.is_up(named),
+        }
+    }
+
+    /// Gives a producer that comes up what it has from others.
+    fn take_over(&mut self, producer: u32, taken: Vec<Said>) {
+        for said in &taken {
+            for (_, other) in self.lines.iter_mut().filter(|(other, _)| **other != producer) {
+                other.keeper.leave(&said.market.key);
+            }
+        }
+        if let Some(line) = self.lines.get_mut(&producer) {
+            line.keeper.take_over(taken.into_iter().map(|said| said.market).collect());
+        }
+    }
+
+    /// Tells the house, and answers how that went with what this producer says.
+    async fn settle(&mut self, producer: u32) -> Result<(), Error> {
+        let mut settled = self.settle_all().await;
+        settled.remove(&producer).unwrap_or(Ok(()))
+    }
+
+    /// Tells the house: what must not be sold goes first, and what another producer sells instead after it. What goes wrong
+    /// was logged, and is tried again.
+    async fn settle_all(&mut self) -> BTreeMap<u32, Result<(), Error>> {
+        let mut lines: Vec<(bool, u32)> =
+            self.lines.iter().map(|(producer, line)| (line.keeper.is_wanted_up(), *producer)).collect();
+        lines.sort_unstable();
+        let mut settled = BTreeMap::new();
+        for (_, producer) in lines {
+            settled.insert(producer, self.settle_one(producer).await);
+        }
+        settled
+    }
+
+    /// Tells the house what a producer says. What another process did meanwhile makes what is known here old.
+    async fn settle_one(&mut self, producer: u32) -> Result<(), Error> {
+        let Some(line) = self.lines.get_mut(&producer) else { return Ok(()) };
+        // Boxed, or the compiler loses itself in the type of what this waits for.
+        let told = line.keeper.settle().boxed().await;
+        if let Err(Error::Conflict { .. }) = &told {
+            self.hear(producer, Sign::Cut);
+            self.forget_where_taken(producer);
         }
         told
     }
 
-    /// Follows the producer's health.
-    fn turned(&mut self, transition: Option<Transition>) {
-        let Some(transition) = transition else { return };
-        match state_of(transition.to) {
-            ProducerState::Down => {
-                self.recovery = None;
-                let silence = format!(
-                    "no alive of the producer {} for {UOF_SILENCE_MS_MAX} ms",
-                    self.keeper.producer()
-                );
-                self.keeper.is(ProducerState::Down, silence);
-            }
-            ProducerState::Recovering => {
-                self.recoveries += 1;
-                let request = u64::try_from(self.epoch).unwrap_or(0) * RECOVERIES_MAX + self.recoveries;
-                self.recovery = Some(request);
-                self.health.recovery_requested(request);
-                self.named.clear();
-                let why =
-                    format!("the recovery {request} of the producer {} is awaited", self.keeper.producer());
-                self.keeper.is(ProducerState::Recovering, why);
-            }
-            ProducerState::Up => {
-                let named = std::mem::take(&mut self.named);
-                let gone = self.feed.withdraw_unnamed(&named);
-                self.keeper.say(gone);
-                self.keeper.is_up(Some(named));
-            }
+    /// Where another process hears the producer from here on: what it is told is missing here.
+    fn forget_where_taken(&mut self, producer: u32) {
+        if let Some(line) = self.lines.get_mut(&producer).filter(|line| !line.keeper.speaks()) {
+            line.keeper.forget();
+            (line.recent, line.alive_at) = (Recent::default(), None);
+            let changed = self.feed.forget_producer(producer);
+            self.say(changed);
         }
     }
 }

@@ -13,9 +13,9 @@ use uuid::Uuid;
 pub struct EventRow {
     /// Its id.
     pub id: EventId,
-    /// Who supplies it.
-    pub producer: String,
-    /// The producer's own id of it.
+    /// What its producers are of: they call it by one key.
+    pub source: String,
+    /// The source's own id of it.
     pub source_key: String,
     /// A name a person can read.
     pub name: String,
@@ -30,7 +30,7 @@ pub struct EventRow {
 #[derive(FromRow)]
 struct Read {
     id: Uuid,
-    producer: String,
+    source: String,
     source_key: String,
     name: String,
     sport: String,
@@ -42,7 +42,7 @@ impl From<Read> for EventRow {
     fn from(row: Read) -> Self {
         Self {
             id: EventId::from_uuid(row.id),
-            producer: row.producer,
+            source: row.source,
             source_key: row.source_key,
             name: row.name,
             sport: row.sport,
@@ -52,7 +52,7 @@ impl From<Read> for EventRow {
     }
 }
 
-/// Inserts those events whose (producer, source key) is not known yet. Keys are inserted in their
+/// Inserts those events whose (source, source key) is not known yet. Keys are inserted in their
 /// order, so that two that do so at once wait for each other instead of standing in each other's way.
 ///
 /// # Errors
@@ -62,13 +62,13 @@ pub async fn insert_missing(tx: &mut Tx, events: &[EventRow]) -> Result<(), Erro
         return Ok(());
     }
     sqlx::query(
-        "INSERT INTO market.events (id, producer, source_key, name, sport, starts_at, created_at) \
+        "INSERT INTO market.events (id, source, source_key, name, sport, starts_at, created_at) \
          SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], \
-                $7::timestamptz[]) AS n (id, producer, source_key, name, sport, starts_at, created_at) \
-         ORDER BY n.producer, n.source_key ON CONFLICT (producer, source_key) DO NOTHING",
+                $7::timestamptz[]) AS n (id, source, source_key, name, sport, starts_at, created_at) \
+         ORDER BY n.source, n.source_key ON CONFLICT (source, source_key) DO NOTHING",
     )
     .bind(events.iter().map(|row| row.id.uuid()).collect::<Vec<_>>())
-    .bind(events.iter().map(|row| row.producer.as_str()).collect::<Vec<_>>())
+    .bind(events.iter().map(|row| row.source.as_str()).collect::<Vec<_>>())
     .bind(events.iter().map(|row| row.source_key.as_str()).collect::<Vec<_>>())
     .bind(events.iter().map(|row| row.name.as_str()).collect::<Vec<_>>())
     .bind(events.iter().map(|row| row.sport.as_str()).collect::<Vec<_>>())
@@ -79,20 +79,20 @@ pub async fn insert_missing(tx: &mut Tx, events: &[EventRow]) -> Result<(), Erro
     Ok(())
 }
 
-/// A producer's events of those source keys.
+/// A source's events of those keys.
 ///
 /// # Errors
 /// The database's.
-pub async fn of_producer(
+pub async fn of_source(
     executor: impl PgExecutor<'_>,
-    producer: &str,
+    source: &str,
     source_keys: &[String],
 ) -> Result<Vec<EventRow>, Error> {
     let rows: Vec<Read> = sqlx::query_as(
-        "SELECT id, producer, source_key, name, sport, starts_at, created_at FROM market.events \
-         WHERE producer = $1 AND source_key = any($2)",
+        "SELECT id, source, source_key, name, sport, starts_at, created_at FROM market.events \
+         WHERE source = $1 AND source_key = any($2)",
     )
-    .bind(producer)
+    .bind(source)
     .bind(source_keys)
     .fetch_all(executor)
     .await?;
@@ -129,7 +129,7 @@ pub async fn update(tx: &mut Tx, events: &[EventRow]) -> Result<(), Error> {
 /// The database's.
 pub async fn find(executor: impl PgExecutor<'_>, id: EventId) -> Result<Option<EventRow>, Error> {
     let row: Option<Read> = sqlx::query_as(
-        "SELECT id, producer, source_key, name, sport, starts_at, created_at FROM market.events WHERE id = $1",
+        "SELECT id, source, source_key, name, sport, starts_at, created_at FROM market.events WHERE id = $1",
     )
     .bind(id.uuid())
     .fetch_optional(executor)
@@ -139,7 +139,7 @@ pub async fn find(executor: impl PgExecutor<'_>, id: EventId) -> Result<Option<E
 
 /// The statement of [`list`]. Its parameters are the place in the list (two) and the limit.
 pub const fn list_statement() -> &'static str {
-    "SELECT id, producer, source_key, name, sport, starts_at, created_at FROM market.events \
+    "SELECT id, source, source_key, name, sport, starts_at, created_at FROM market.events \
      WHERE (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3"
 }
 

@@ -22,9 +22,11 @@ pub struct MarketRow {
     pub id: MarketId,
     /// Its event.
     pub event_id: EventId,
-    /// Who supplies it.
+    /// The producer who owns it now.
     pub producer: String,
-    /// The producer's own id of it.
+    /// What its producers are of: they call it by one key.
+    pub source: String,
+    /// The source's own id of it.
     pub source_key: String,
     /// The producer's type, such as `MATCH_ODDS`.
     pub market_type: String,
@@ -76,6 +78,7 @@ struct Read {
     id: Uuid,
     event_id: Uuid,
     producer: String,
+    source: String,
     source_key: String,
     market_type: String,
     name: String,
@@ -111,6 +114,7 @@ impl TryFrom<Read> for MarketRow {
             source_prices: prices_of("source_prices", row.id, row.source_prices)?,
             status: row.status.parse().map_err(|_| bad("status", &row.status))?,
             producer: row.producer,
+            source: row.source,
             source_key: row.source_key,
             market_type: row.market_type,
             name: row.name,
@@ -156,7 +160,7 @@ fn rows_of(rows: &[PgRow]) -> Result<Vec<MarketRow>, Error> {
 macro_rules! select_markets {
     ($rest:literal) => {
         concat!(
-            "SELECT id, event_id, producer, source_key, market_type, name, kind, number_of_winners, tie_rule, \
+            "SELECT id, event_id, producer, source, source_key, market_type, name, kind, number_of_winners, tie_rule, \
              rules_version, source_status, source_prices, status, in_play, bet_delay_ms, cutoff_at, version, \
              status_version, created_at, margin_method, margin_bps, \
              manual_prices FROM market.markets ",
@@ -165,7 +169,7 @@ macro_rules! select_markets {
     };
 }
 
-/// Inserts those markets whose (producer, source key) is not known yet, in the order of their keys.
+/// Inserts those markets whose (source, source key) is not known yet, in the order of their keys.
 ///
 /// # Errors
 /// The database's.
@@ -174,20 +178,21 @@ pub async fn insert_missing(tx: &mut Tx, markets: &[MarketRow]) -> Result<(), Er
         return Ok(());
     }
     sqlx::query(
-        "INSERT INTO market.markets (id, event_id, producer, source_key, market_type, name, kind, \
+        "INSERT INTO market.markets (id, event_id, producer, source, source_key, market_type, name, kind, \
                 number_of_winners, tie_rule, rules_version, source_status, status, in_play, bet_delay_ms, \
                 cutoff_at, version, status_version, created_at) \
          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], \
-                $8::integer[], $9::text[], $10::integer[], $11::text[], $12::text[], $13::boolean[], $14::bigint[], \
-                $15::timestamptz[], $16::bigint[], $17::bigint[], $18::timestamptz[]) \
-                AS n (id, event_id, producer, source_key, market_type, name, kind, number_of_winners, tie_rule, \
-                      rules_version, source_status, status, in_play, bet_delay_ms, cutoff_at, version, \
+                $8::text[], $9::integer[], $10::text[], $11::integer[], $12::text[], $13::text[], $14::boolean[], \
+                $15::bigint[], $16::timestamptz[], $17::bigint[], $18::bigint[], $19::timestamptz[]) \
+                AS n (id, event_id, producer, source, source_key, market_type, name, kind, number_of_winners, \
+                      tie_rule, rules_version, source_status, status, in_play, bet_delay_ms, cutoff_at, version, \
                       status_version, created_at) \
-         ORDER BY n.producer, n.source_key ON CONFLICT (producer, source_key) DO NOTHING",
+         ORDER BY n.source, n.source_key ON CONFLICT (source, source_key) DO NOTHING",
     )
     .bind(markets.iter().map(|row| row.id.uuid()).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.event_id.uuid()).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.producer.as_str()).collect::<Vec<_>>())
+    .bind(markets.iter().map(|row| row.source.as_str()).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.source_key.as_str()).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.market_type.as_str()).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.name.as_str()).collect::<Vec<_>>())
@@ -208,23 +213,39 @@ pub async fn insert_missing(tx: &mut Tx, markets: &[MarketRow]) -> Result<(), Er
     Ok(())
 }
 
-/// Locks a producer's markets of those source keys against every other change, in the order of ids.
+/// Locks a source's markets of those keys against every other change, in the order of ids.
 ///
 /// # Errors
 /// The database's, or [`Error::Inconsistent`].
-pub async fn lock_of_producer(
+pub async fn lock_of_source(
     tx: &mut Tx,
-    producer: &str,
+    source: &str,
     source_keys: &[String],
 ) -> Result<Vec<MarketRow>, Error> {
     let rows = sqlx::query(select_markets!(
-        "WHERE producer = $1 AND source_key = any($2) ORDER BY id FOR NO KEY UPDATE"
+        "WHERE source = $1 AND source_key = any($2) ORDER BY id FOR NO KEY UPDATE"
     ))
-    .bind(producer)
+    .bind(source)
     .bind(source_keys)
     .fetch_all(&mut **tx)
     .await?;
     rows_of(&rows)
+}
+
+/// Makes a producer the owner of markets. The caller has locked them.
+///
+/// # Errors
+/// The database's.
+pub async fn hand_over(tx: &mut Tx, markets: &[MarketId], producer: &str) -> Result<(), Error> {
+    if markets.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("UPDATE market.markets SET producer = $2 WHERE id = any($1)")
+        .bind(markets.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+        .bind(producer)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 /// Locks one market against every other change.

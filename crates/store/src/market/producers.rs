@@ -18,6 +18,8 @@ const TABLE: &str = "market.producers";
 pub struct ProducerRow {
     /// Its name, as its markets have it.
     pub name: String,
+    /// What it is one of: one process hears all producers of a source.
+    pub source: String,
     /// What its events are about.
     pub id: Uuid,
     /// Whether it may be trusted.
@@ -26,6 +28,8 @@ pub struct ProducerRow {
     pub reason: String,
     /// How long it may be silent, in milliseconds.
     pub silence_ms_max: i64,
+    /// The process that hears it.
+    pub hearer: Uuid,
     /// Counts the processes that have heard it, from 1.
     pub epoch: i64,
     /// Counts its changes of state, from 1.
@@ -41,10 +45,12 @@ pub struct ProducerRow {
 #[derive(FromRow)]
 struct Read {
     name: String,
+    source: String,
     id: Uuid,
     state: String,
     reason: String,
     silence_ms_max: i64,
+    hearer: Uuid,
     epoch: i64,
     version: i64,
     changed_at: DateTime<Utc>,
@@ -60,9 +66,11 @@ impl TryFrom<Read> for ProducerRow {
         Ok(Self {
             state,
             name: row.name,
+            source: row.source,
             id: row.id,
             reason: row.reason,
             silence_ms_max: row.silence_ms_max,
+            hearer: row.hearer,
             epoch: row.epoch,
             version: row.version,
             changed_at: row.changed_at.into(),
@@ -76,7 +84,7 @@ impl TryFrom<Read> for ProducerRow {
 macro_rules! select_producers {
     ($rest:literal) => {
         concat!(
-            "SELECT name, id, state, reason, silence_ms_max, epoch, version, changed_at, seen_at, \
+            "SELECT name, source, id, state, reason, silence_ms_max, hearer, epoch, version, changed_at, seen_at, \
                     coalesce(seen_at + silence_ms_max * interval '1 millisecond' < clock_timestamp(), true) AS silent \
              FROM market.producers ",
             $rest
@@ -84,38 +92,46 @@ macro_rules! select_producers {
     };
 }
 
-/// Locks a producer against every other change; none where there is no such producer.
+/// Locks all producers of a source against every other change, in the order of their names; new ones of it appear one
+/// after the other.
 ///
 /// # Errors
 /// The database's, or [`Error::Inconsistent`].
-pub async fn lock(tx: &mut Tx, name: &str) -> Result<Option<ProducerRow>, Error> {
-    let row: Option<Read> = sqlx::query_as(select_producers!("WHERE name = $1 FOR NO KEY UPDATE"))
-        .bind(name)
-        .fetch_optional(&mut **tx)
+pub async fn lock_source(tx: &mut Tx, source: &str) -> Result<Vec<ProducerRow>, Error> {
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('market.producers ' || $1, 0))")
+        .bind(source)
+        .execute(&mut **tx)
         .await?;
-    row.map(ProducerRow::try_from).transpose()
+    let rows: Vec<Read> =
+        sqlx::query_as(select_producers!("WHERE source = $1 ORDER BY name FOR NO KEY UPDATE"))
+            .bind(source)
+            .fetch_all(&mut **tx)
+            .await?;
+    rows.into_iter().map(ProducerRow::try_from).collect()
 }
 
-/// Inserts a producer that nobody has heard yet, unless there is one of that name. Answers whether it did.
+/// Inserts a producer that nobody has heard yet. The caller has locked its source.
 ///
 /// # Errors
 /// The database's.
-pub async fn insert(tx: &mut Tx, row: &ProducerRow) -> Result<bool, Error> {
-    let inserted = sqlx::query(
-        "INSERT INTO market.producers (name, id, state, reason, silence_ms_max, epoch, version, changed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING",
+pub async fn insert(tx: &mut Tx, row: &ProducerRow) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO market.producers (name, source, id, state, reason, silence_ms_max, hearer, epoch, version, changed_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(&row.name)
+    .bind(&row.source)
     .bind(row.id)
     .bind(row.state.as_str())
     .bind(&row.reason)
     .bind(row.silence_ms_max)
+    .bind(row.hearer)
     .bind(row.epoch)
     .bind(row.version)
     .bind(row.changed_at.to_datetime())
     .execute(&mut **tx)
     .await?;
-    Ok(inserted.rows_affected() > 0)
+    Ok(())
 }
 
 /// Writes all of a producer that may change. One that is not down was heard just now. The caller has locked it.
@@ -124,14 +140,15 @@ pub async fn insert(tx: &mut Tx, row: &ProducerRow) -> Result<bool, Error> {
 /// The database's.
 pub async fn update(tx: &mut Tx, row: &ProducerRow) -> Result<(), Error> {
     sqlx::query(
-        "UPDATE market.producers SET state = $2, reason = $3, silence_ms_max = $4, epoch = $5, version = $6, \
-                changed_at = $7, seen_at = CASE $2 WHEN 'DOWN' THEN seen_at ELSE clock_timestamp() END \
+        "UPDATE market.producers SET state = $2, reason = $3, silence_ms_max = $4, hearer = $5, epoch = $6, version = $7, \
+                changed_at = $8, seen_at = CASE $2 WHEN 'DOWN' THEN seen_at ELSE clock_timestamp() END \
          WHERE name = $1",
     )
     .bind(&row.name)
     .bind(row.state.as_str())
     .bind(&row.reason)
     .bind(row.silence_ms_max)
+    .bind(row.hearer)
     .bind(row.epoch)
     .bind(row.version)
     .bind(row.changed_at.to_datetime())

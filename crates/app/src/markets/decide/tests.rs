@@ -20,6 +20,7 @@ impl Market {
             id: MarketId::from_uuid(Uuid::from_u128(1)),
             event_id: EventId::from_uuid(Uuid::from_u128(2)),
             producer: "test".to_owned(),
+            source: "test".to_owned(),
             source_key: "1.1".to_owned(),
             market_type: "MATCH_ODDS".to_owned(),
             name: "Match Odds".to_owned(),
@@ -39,7 +40,7 @@ impl Market {
             margin: None,
             manual_prices: BTreeMap::new(),
         };
-        let known = Known { row, outcomes: Vec::new(), snapshot: None, holds: Holds::default() };
+        let known = Known::new(row, Vec::new(), None, Holds::default());
         Self { known, jump: None, ids: 100 }
     }
 
@@ -51,12 +52,8 @@ impl Market {
             Uuid::from_u128(*ids)
         };
         let decided = decide(&self.known, source, AT, pricing, &mut new_id);
-        self.known = Known {
-            row: decided.row.clone(),
-            outcomes: decided.outcomes.clone(),
-            snapshot: Some(decided.snapshot.clone()),
-            holds: self.known.holds.clone(),
-        };
+        let (row, outcomes) = (decided.row.clone(), decided.outcomes.clone());
+        self.known = Known::new(row, outcomes, Some(decided.snapshot.clone()), self.known.holds.clone());
         decided
     }
 }
