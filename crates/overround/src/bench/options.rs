@@ -1,6 +1,7 @@
 //! What can be asked of `bench`.
 
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// The benchmarks.
@@ -95,6 +96,9 @@ pub struct Fanout {
     /// How long a round measures
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub seconds: u64,
+    /// Measure Centrifugo 6 beside us too, in the same turns: its binary
+    #[arg(long, value_name = "FILE")]
+    pub centrifugo: Option<PathBuf>,
     /// What every benchmark of odds takes.
     #[command(flatten)]
     pub turns: Turns,

@@ -37,7 +37,8 @@ impl Program {
         Self { parts, readers, rate, frames }
     }
 
-    fn frame(&self, seq: u64) -> String {
+    /// The frame of that number, as it is sent now.
+    pub fn frame(&self, seq: u64) -> String {
         let [before, between, after] = &self.parts;
         format!("{before}{seq}{between}{}{after}", Utc::now().timestamp_micros())
     }

@@ -2,6 +2,7 @@
 //! bytes. Prices come at a fixed rate; what counts is what arrives, and what it costs the sender.
 
 mod broadcast;
+mod centrifugo;
 mod reader;
 
 pub use broadcast::broadcast;
@@ -18,12 +19,14 @@ use crate::compose::use_case;
 use crate::failure::Failure;
 use crate::issuer;
 use broadcast::{Broadcaster, Program};
+use centrifugo::Centrifugo;
 use overround_domain::markets::SourceMarket;
 use overround_domain::odds::Price;
 use reader::{Crowd, Source};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 /// What is to be reached: so much of a bare broadcast's deliveries, and of its CPU a delivery.
 const GOAL: f64 = 0.7;
@@ -50,9 +53,12 @@ pub async fn run(stage: &Stage<'_>, options: &Fanout) -> Result<Report, Failure>
     let source = Source::Stream { server: server.address, channel, bearers };
     let frame = reader::sample(&source).await?;
     let bench = Bench { stage, options, meter, source: Arc::new(source), frame };
-    let (mut seen, mut bare_cpu_us) = (reader::Counted::default(), Vec::new());
+    let (mut seen, mut bare_cpu_us, mut beside) = (reader::Counted::default(), Vec::new(), Vec::new());
     let turns = rounds(options.turns.rounds, async || {
         let (reference, cpu_us) = bench.bare().await?;
+        if let Some(binary) = &options.centrifugo {
+            beside.push(bench.beside(binary).await?);
+        }
         let (measured, counted) = bench.ours().await?;
         bare_cpu_us.push(cpu_us);
         seen.add(&counted);
@@ -71,6 +77,9 @@ pub async fn run(stage: &Stage<'_>, options: &Fanout) -> Result<Report, Failure>
     report.figure("conflated", seen.conflated.into());
     report.figure("behind_at_the_end", seen.behind.into());
     report.figure("frame_bytes", bench.frame.len().into());
+    if !beside.is_empty() {
+        report.figure("centrifugo", Beside::told(&beside));
+    }
     report.set("readers", options.readers.into());
     report.set("prices_per_second", options.rate().into());
     report.set("seconds", options.seconds.into());
@@ -156,8 +165,7 @@ impl Bench<'_> {
     /// Publishes the round's prices on schedule.
     async fn publish(&self, crowd: &Crowd) -> Result<(), Failure> {
         let app = &self.stage.system.app;
-        let mut turns = interval(Duration::from_secs_f64(1.0 / f64::from(self.options.rate())));
-        turns.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let mut turns = self.turns();
         let sources = [moved(31)?, moved(32)?, moved(33)?];
         for (_, source) in (0..self.prices()).zip(sources.iter().cycle()) {
             turns.tick().await;
@@ -166,6 +174,47 @@ impl Bench<'_> {
             published.map_err(|error| use_case("publishing the benchmark's prices", &error))?;
         }
         Ok(())
+    }
+
+    /// A round of Centrifugo, which is told of each frame over HTTP.
+    async fn beside(&self, binary: &Path) -> Result<Beside, Failure> {
+        let program = Program::new(&self.frame, self.options.readers, self.options.rate(), self.prices());
+        let mut server = Centrifugo::start(binary).await?;
+        let (pid, source) = (server.pid, Source::Centrifugo { server: server.address });
+        let crowd = self.crowd(&Arc::new(source));
+        let (generator, window) = self.gathered(&crowd).await?;
+        let published = async {
+            sleep_until(window.begin).await;
+            let mut turns = self.turns();
+            for seq in 1..=self.prices() {
+                turns.tick().await;
+                server.publish(&program.frame(seq)).await?;
+            }
+            Ok::<(), Failure>(())
+        };
+        let sampled = async {
+            sleep_until(window.from).await;
+            let before = cpu_us(pid);
+            sleep_until(window.until).await;
+            cpu_us(pid).saturating_sub(before) as f64
+        };
+        let (published, cpu_us) = tokio::join!(published, sampled);
+        published?;
+        let tally = generator.finish().await?;
+        let (accepted, counted) = (tally.accepted as f64, crowd.counted());
+        Ok(Beside {
+            rate: accepted / self.seconds().as_secs_f64(),
+            cpu_us: cpu_us / accepted.max(1.0),
+            p99_ms: tally.latency_us.value_at_quantile(0.99) as f64 / 1_000.0,
+            missed: counted.lost + counted.behind,
+        })
+    }
+
+    /// The schedule of a round's prices.
+    fn turns(&self) -> Interval {
+        let mut turns = interval(Duration::from_secs_f64(1.0 / f64::from(self.options.rate())));
+        turns.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        turns
     }
 
     /// A round of the bare broadcast: deliveries a second, and microseconds of CPU each.
@@ -185,6 +234,27 @@ impl Bench<'_> {
             return Err(Failure::failed("the bare broadcast does not end", "report it"));
         }
         Ok((accepted / self.seconds().as_secs_f64(), cpu_us / accepted.max(1.0)))
+    }
+}
+
+/// A round of another server.
+struct Beside {
+    /// Deliveries a second, and microseconds of CPU each.
+    rate: f64,
+    cpu_us: f64,
+    p99_ms: f64,
+    /// Frames that did not come, and readers who did not get the last one.
+    missed: u64,
+}
+
+impl Beside {
+    /// The medians of rounds.
+    fn told(rounds: &[Self]) -> serde_json::Value {
+        let of = |figure: fn(&Self) -> f64| rounded(median(rounds.iter().map(figure)));
+        serde_json::json!({
+            "deliveries_per_second": of(|one| one.rate), "cpu_us_per_delivery": of(|one| one.cpu_us),
+            "p99_ms": of(|one| one.p99_ms), "missed": rounds.iter().map(|one| one.missed).sum::<u64>(),
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Readers of a stream: what each of them gets, in which order, and when.
 
 use super::super::load::{Tally, Window};
+use super::centrifugo::{FOLLOWED, HELLO};
 use crate::failure::{Failure, chain};
 use chrono::Utc;
 use futures::{SinkExt, StreamExt};
@@ -39,6 +40,11 @@ pub enum Source {
     /// What a bare broadcaster sends.
     Bare {
         /// The broadcaster.
+        server: SocketAddr,
+    },
+    /// A channel of Centrifugo.
+    Centrifugo {
+        /// The server.
         server: SocketAddr,
     },
 }
@@ -163,24 +169,29 @@ impl Parsed {
 type Socket = WebSocketStream<TcpStream>;
 
 async fn connect(source: &Source, index: u32) -> Result<Socket, String> {
-    let (server, bearer) = match source {
-        Source::Bare { server } => (server, None),
+    let (server, path, bearer) = match source {
+        Source::Bare { server } => (server, "/", None),
+        Source::Centrifugo { server } => (server, "/connection/websocket", None),
         Source::Stream { server, bearers, .. } => {
             let at = usize::try_from(index).unwrap_or_default() % bearers.len().max(1);
-            (server, bearers.get(at))
+            (server, "/v1/stream", bearers.get(at))
         }
     };
     let stream = TcpStream::connect(server).await.map_err(|error| error.to_string())?;
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
-    let request = format!("ws://{server}/v1/stream").into_client_request();
+    let request = format!("ws://{server}{path}").into_client_request();
     let mut request = request.map_err(|error| error.to_string())?;
     if let Some(bearer) = bearer {
         request.headers_mut().insert(AUTHORIZATION, bearer.clone());
     }
     let connected = tokio_tungstenite::client_async(request, stream).await;
     let (mut socket, _) = connected.map_err(|error| chain(&error))?;
-    if let Source::Stream { channel, .. } = source {
-        let wish = json!({ "subscribe": [{ "channel": channel }] }).to_string();
+    let wish = match source {
+        Source::Bare { .. } => None,
+        Source::Centrifugo { .. } => Some(HELLO.to_owned()),
+        Source::Stream { channel, .. } => Some(json!({ "subscribe": [{ "channel": channel }] }).to_string()),
+    };
+    if let Some(wish) = wish {
         socket.send(Message::text(wish)).await.map_err(|error| chain(&error))?;
     }
     Ok(socket)
@@ -196,6 +207,12 @@ async fn text(socket: &mut Socket) -> Result<String, String> {
             None => return Err("the connection is gone".to_owned()),
         }
     }
+}
+
+/// Waits until Centrifugo says that the channel is followed.
+async fn followed(socket: &mut Socket) -> Result<(), String> {
+    while !text(socket).await?.lines().any(|line| line.starts_with(FOLLOWED)) {}
+    Ok(())
 }
 
 /// The first version that a reader gets.
@@ -231,13 +248,15 @@ pub async fn follow(crowd: Arc<Crowd>, index: u32) -> Result<Tally, Failure> {
     let door = crowd.doors.acquire().await.map_err(|error| failed(error.to_string()))?;
     let mut socket = connect(&crowd.source, index).await.map_err(failed)?;
     drop(door);
-    let mut seq = match &*crowd.source {
-        Source::Bare { .. } => 0,
-        Source::Stream { .. } => match timeout(PATIENCE, first_version(&mut socket)).await {
-            Ok(first) => first.map_err(failed)?.1,
-            Err(_) => return Err(failed("no version came".to_owned())),
-        },
+    let begun = async {
+        match &*crowd.source {
+            Source::Bare { .. } => Ok(0),
+            Source::Centrifugo { .. } => followed(&mut socket).await.map(|()| 0),
+            Source::Stream { .. } => first_version(&mut socket).await.map(|(_, seq)| seq),
+        }
     };
+    let begun = timeout(PATIENCE, begun).await.unwrap_or_else(|_| Err("no version came".to_owned()));
+    let mut seq = begun.map_err(failed)?;
     // Nothing is published before all readers are there.
     let first_seq = seq + 1;
     let mut begins = crowd.window.subscribe();
@@ -258,16 +277,18 @@ pub async fn follow(crowd: Arc<Crowd>, index: u32) -> Result<Tally, Failure> {
                 break;
             }
         };
-        let Some(frame) = Parsed::of(&text) else { continue };
-        if frame.is_conflated {
-            counted.conflated += frame.frames;
-            counted.lost += frame.seq.saturating_sub(seq).saturating_sub(frame.frames);
-            seq = frame.seq;
-        } else if frame.is_version {
-            counted.lost += frame.seq.saturating_sub(seq + 1);
-            seq = frame.seq;
-            if window.holds(Instant::now()) {
-                tally.accept(crowd.since(&frame, first_seq).unwrap_or_default());
+        // Centrifugo puts several frames into one message when they wait.
+        for frame in text.lines().filter_map(Parsed::of) {
+            if frame.is_conflated {
+                counted.conflated += frame.frames;
+                counted.lost += frame.seq.saturating_sub(seq).saturating_sub(frame.frames);
+                seq = frame.seq;
+            } else if frame.is_version {
+                counted.lost += frame.seq.saturating_sub(seq + 1);
+                seq = frame.seq;
+                if window.holds(Instant::now()) {
+                    tally.accept(crowd.since(&frame, first_seq).unwrap_or_default());
+                }
             }
         }
     }
