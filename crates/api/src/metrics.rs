@@ -1,6 +1,7 @@
 //! Requests counted and timed, for `/metrics`.
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 /// Answered requests, by method, route and status.
@@ -50,7 +51,7 @@ pub fn install_metrics() -> Result<PrometheusHandle, MetricsError> {
 }
 
 /// Counts one answered request.
-pub fn answered(method: &'static str, route: String, status: u16, since: Instant) {
+pub fn answered(method: &'static str, route: Cow<'static, str>, status: u16, since: Instant) {
     let elapsed: Duration = since.elapsed();
     metrics::histogram!(SECONDS, "method" => method, "route" => route.clone()).record(elapsed.as_secs_f64());
     metrics::counter!(REQUESTS, "method" => method, "route" => route, "status" => status.to_string())

@@ -1,16 +1,22 @@
 //! What happens around every request: its trace id, its deadline, its problem's body, its metrics.
 
+use crate::auth::{Gate, guard, route_label};
+use crate::problem::Problem;
 use crate::rate_limits::RateLimitFields;
-use crate::state::ApiState;
 use crate::{ApiSettings, metrics, problem};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
 use http::header::CACHE_CONTROL;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
+use std::any::Any;
+use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
 use tokio::time::Instant;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 /// Tells the caller the request's trace id, also when nothing went wrong.
 const TRACE_ID: HeaderName = HeaderName::from_static("trace-id");
@@ -67,45 +73,82 @@ impl Deadline {
     }
 }
 
-/// The outermost layer.
-pub async fn observe(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
-    let since = Moment::now();
-    let trace_id = TraceId::from_headers(request.headers());
-    let method = method_label(request.method());
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let instance = instance(request.uri().path());
-    let route = route.unwrap_or_else(|| "unmatched".to_owned());
-    let span = tracing::info_span!("request", trace_id = %trace_id.0, method, route);
-    request.extensions_mut().insert(trace_id.clone());
-    request.extensions_mut().insert(Deadline::from_now(&state.settings));
-    let mut answer = next.run(request).instrument(span.clone()).await;
-    let limits = answer.extensions_mut().remove::<RateLimitFields>();
-    let mut answer = problem::render(answer, &trace_id.0, &instance);
-    if let Ok(value) = HeaderValue::from_str(&trace_id.0) {
-        answer.headers_mut().insert(TRACE_ID, value);
+/// The one layer around every handler: what is said of a request, what if it panics, in how long it is answered, and who
+/// may and how often. One and not four: each layer is a box of its own a request, and copies all that is below it.
+pub async fn around(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+    let observed = Observed::begin(&mut request, &gate.settings);
+    let handled = in_time(observed.deadline, guard(&gate, request, next));
+    let handled = AssertUnwindSafe(handled).catch_unwind().instrument(observed.span.clone()).await;
+    let answer = handled.unwrap_or_else(|panic| observed.span.in_scope(|| panicked(panic.as_ref())));
+    observed.end(answer)
+}
+
+/// A request, from its head to its answer.
+struct Observed {
+    since: Moment,
+    deadline: Deadline,
+    trace_id: TraceId,
+    method: &'static str,
+    route: Cow<'static, str>,
+    instance: String,
+    span: Span,
+}
+
+impl Observed {
+    fn begin(request: &mut Request, settings: &ApiSettings) -> Self {
+        let since = Moment::now();
+        let trace_id = TraceId::from_headers(request.headers());
+        let method = method_label(request.method());
+        let route = request.extensions().get::<MatchedPath>().map(|path| route_label(path.as_str()));
+        let route = route.unwrap_or(Cow::Borrowed("unmatched"));
+        let instance = instance(request.uri().path());
+        let span = tracing::info_span!("request", trace_id = %trace_id.0, method, route = route.as_ref());
+        let deadline = Deadline::from_now(settings);
+        request.extensions_mut().insert(trace_id.clone());
+        request.extensions_mut().insert(deadline);
+        Self { since, deadline, trace_id, method, route, instance, span }
     }
-    if let Some(limits) = limits {
-        limits.add_to(answer.headers_mut());
+
+    fn end(self, mut answer: Response) -> Response {
+        let limits = answer.extensions_mut().remove::<RateLimitFields>();
+        let mut answer = problem::render(answer, &self.trace_id.0, &self.instance);
+        if let Ok(value) = HeaderValue::from_str(&self.trace_id.0) {
+            answer.headers_mut().insert(TRACE_ID, value);
+        }
+        if let Some(limits) = limits {
+            limits.add_to(answer.headers_mut());
+        }
+        // Answers are about one caller and one moment: no cache keeps them unless the route says so.
+        answer.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        let status = answer.status().as_u16();
+        let elapsed_us = self.since.elapsed().as_micros() as u64;
+        self.span.in_scope(|| tracing::debug!(status, elapsed_us, "answered"));
+        metrics::answered(self.method, self.route, status, self.since);
+        answer
     }
-    // Answers are about one caller and one moment: no cache keeps them unless the route says so.
-    answer.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    let status = answer.status().as_u16();
-    span.in_scope(|| tracing::debug!(status, elapsed_us = since.elapsed().as_micros() as u64, "answered"));
-    metrics::answered(method, route, status, since);
-    answer
 }
 
 /// Answers in time, with 503 where the handler did not. The handler's work is left: what it gave to a
 /// lane is finished there, and a repetition with the same key gets its answer.
-pub async fn in_time(State(state): State<ApiState>, request: Request, next: Next) -> Response {
-    let deadline = Deadline::of(request.extensions(), &state.settings);
-    match tokio::time::timeout_at(deadline.0 + GRACE, next.run(request)).await {
-        Ok(answer) => answer,
+async fn in_time(deadline: Deadline, handled: impl Future<Output = Result<Response, Problem>>) -> Response {
+    match tokio::time::timeout_at(deadline.0 + GRACE, handled).await {
+        Ok(answer) => answer.into_response(),
         Err(_) => {
             tracing::warn!("a request was not answered in time");
-            axum::response::IntoResponse::into_response(problem::Problem::timed_out())
+            Problem::timed_out().into_response()
         }
     }
+}
+
+/// A defect reached a panic: the request gets 500, the process goes on.
+fn panicked(panic: &(dyn Any + Send)) -> Response {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    tracing::error!(panic = message, "a handler panicked");
+    Problem::internal().into_response()
 }
 
 /// The path as a problem's `instance`. Ids have one spelling, so that what is left after undoing

@@ -5,17 +5,18 @@ use super::{Auth, Caller};
 use crate::ApiSettings;
 use crate::problem::{FORBIDDEN, Problem};
 use crate::rate_limits::{self, Limited, RateLimitFields};
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::request::Parts;
 use overround_app::{App, Policy};
 use overround_domain::rate::Standing;
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
 /// What the gate looks at.
-#[derive(Clone)]
 pub struct Gate {
     /// Who checks tokens.
     pub auth: Auth,
@@ -27,7 +28,7 @@ pub struct Gate {
 
 /// Lets a request pass to its handler if the table of routes says so and no limit is reached, and tells the handler who
 /// is asking. Requests for paths that do not exist pass on to be answered with 404.
-pub async fn guard(State(gate): State<Gate>, request: Request, next: Next) -> Result<Response, Problem> {
+pub async fn guard(gate: &Gate, request: Request, next: Next) -> Result<Response, Problem> {
     let Some(path) = request.extensions().get::<MatchedPath>().cloned() else {
         return Ok(next.run(request).await);
     };
@@ -93,19 +94,32 @@ impl Gate {
     }
 }
 
+/// The routes' rules by path, each path's by method.
+static RULES: LazyLock<HashMap<&'static str, Vec<&'static RouteRule>>> = LazyLock::new(|| {
+    let mut rules: HashMap<&'static str, Vec<&'static RouteRule>> = HashMap::new();
+    for rule in ROUTES {
+        rules.entry(rule.path).or_default().push(rule);
+    }
+    rules
+});
+
+/// A route's path as a label: that of the table where it has it, which is no new text each time.
+pub fn route_label(path: &str) -> Cow<'static, str> {
+    RULES.get_key_value(path).map_or_else(|| Cow::Owned(path.to_owned()), |(path, _)| Cow::Borrowed(*path))
+}
+
 /// The rule of a route; a method that the path does not take is answered here, with those it does.
 fn rule_of(method: &str, path: &str) -> Result<&'static RouteRule, Problem> {
     // Axum answers HEAD with GET's handler.
     let method = if method == "HEAD" { "GET" } else { method };
-    if let Some(rule) = ROUTES.iter().find(|rule| rule.path == path && rule.method == method) {
-        return Ok(rule);
-    }
-    let mut allowed: Vec<&str> =
-        ROUTES.iter().filter(|rule| rule.path == path).map(|rule| rule.method).collect();
-    if allowed.is_empty() {
+    let Some(rules) = RULES.get(path) else {
         tracing::error!(path, "a route is missing in the table of routes");
         return Err(Problem::internal());
+    };
+    if let Some(rule) = rules.iter().find(|rule| rule.method == method) {
+        return Ok(rule);
     }
+    let mut allowed: Vec<&str> = rules.iter().map(|rule| rule.method).collect();
     if allowed.contains(&"GET") {
         allowed.push("HEAD");
     }

@@ -15,7 +15,7 @@ mod tests;
 
 pub use access::{Access, ROUTES, RouteRule};
 pub use caller::{Caller, user_id_of};
-pub use guard::{Gate, guard};
+pub use guard::{Gate, guard, route_label};
 pub use local::LocalIssuer;
 pub use role::{Role, UnknownRole};
 
