@@ -69,6 +69,9 @@ async fn house_and_model_agree_for_a_minute() {
         assert!(count(&report["closed"], ending) > 0, "no bet ended as {ending}: {report}");
     }
     assert!(report["replayed"].as_u64().unwrap() > 0);
+    assert!(report["frames"].as_u64().unwrap() > 0);
+    let examined = |id| report["invariants"].as_array().unwrap().iter().find(|one| one["id"] == id).unwrap();
+    assert!(examined("B5")["examined"].as_u64().unwrap() > 0);
     assert!(report["invariants"].as_array().unwrap().iter().all(|one| one["violations"] == 0));
 }
 

@@ -2,7 +2,8 @@
 
 use super::MarketAction;
 use super::commit::{hold_changed, load, market_settled};
-use super::decide::{Known, Offers, is_final};
+use super::decide::{Known, is_final};
+use super::offers::Offers;
 use super::version::{Said, Version};
 use crate::authored::{check_author, check_reason};
 use crate::wallet::key_mismatch;

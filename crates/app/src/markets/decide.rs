@@ -1,18 +1,18 @@
 //! Decide: what a market becomes by what its producer says. Pure: rows in, rows out.
 
 use super::Recorded;
+use super::offers::{Offers, held_outcomes, last_offers, offers_of, winners_of};
 use super::review::review_of;
 use overround_domain::betting::LegResult;
 use overround_domain::ids::{MarketId, OutcomeId};
 use overround_domain::markets::{
-    HoldKind, Holds, JumpLimit, Margin, MarketKind, MarketStatus, OutcomeStatus, OutcomeSuspension,
-    PricedOutcome, Quote, Snapshot, SourceMarket, SourceOutcome, SourceStatus, SuspensionReason,
-    house_prices, results_from_winners,
+    HoldKind, Holds, JumpLimit, Margin, MarketKind, MarketStatus, OutcomeStatus, Snapshot, SourceMarket,
+    SourceOutcome, SourceStatus, results_from_winners,
 };
 use overround_domain::odds::Price;
 use overround_domain::time::Timestamp;
 use overround_store::market::{HoldChange, MarketRow, OutcomeRow};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 /// The longest name that is kept, in characters.
@@ -78,22 +78,6 @@ pub(super) struct Decided {
     pub review: Option<HoldChange>,
     /// Every outcome's result, when the message settles the market.
     pub results: Option<BTreeMap<OutcomeId, LegResult>>,
-}
-
-/// What stands on the board.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Offers {
-    pub prices: BTreeMap<OutcomeId, Quote>,
-    pub suspensions: Vec<OutcomeSuspension>,
-}
-
-impl Offers {
-    /// Whether what stands on the board can be sold: of a market whose outcomes exclude each other all must be
-    /// priced (betting rules, "Prices"), also one that is held by itself; lines are sold pair by pair.
-    fn is_sellable(&self, kind: MarketKind) -> bool {
-        let unpriced = self.suspensions.iter().any(|one| one.reason == SuspensionReason::Unpriced);
-        !self.prices.is_empty() && (kind == MarketKind::Line || !unpriced)
-    }
 }
 
 /// What `known` becomes by what its producer says at `at`. A market that is over stays as it is.
@@ -189,11 +173,6 @@ fn learn_rules(row: &mut MarketRow, source: &SourceMarket) {
     if row.kind == MarketKind::Odds && row.number_of_winners == 0 {
         row.number_of_winners = i32::try_from(source.number_of_winners).unwrap_or(i32::MAX);
     }
-}
-
-/// How many outcomes win by a market's row.
-fn winners_of(row: &MarketRow) -> u32 {
-    u32::try_from(row.number_of_winners).unwrap_or(0)
 }
 
 /// What a market is shown as. INACTIVE and CLOSED are the producer's to say, and CLOSED a trader's too;
@@ -323,64 +302,6 @@ fn outcome_row(id: OutcomeId, market_id: MarketId, outcome: &SourceOutcome) -> O
         position: i32::try_from(outcome.position).unwrap_or(i32::MAX),
         status: outcome.status,
     }
-}
-
-/// The house's prices over the source's, a trader's over both, but for the outcomes that are held. Where outcomes exclude each other
-/// and one has no price, the others' would be normalized without it: none is shown then.
-fn offers_of(market: &MarketRow, outcomes: &[OutcomeRow], holds: &Holds, house: Margin) -> Offers {
-    let priced: Vec<PricedOutcome> = outcomes
-        .iter()
-        .map(|row| {
-            let best_back = market.source_prices.get(&row.id).copied();
-            // A line that the source leaves out keeps its pair's number, which may be another line's by now.
-            let pair = best_back.and(row.pair).and_then(|pair| u32::try_from(pair).ok());
-            PricedOutcome { pair, active: row.status == OutcomeStatus::Active, best_back }
-        })
-        .collect();
-    let margin = market.margin.unwrap_or(house);
-    let mut prices = house_prices(market.kind, winners_of(market), &priced, margin);
-    for (row, price) in outcomes.iter().zip(&mut prices) {
-        *price = market.manual_prices.get(&row.id).copied().or(*price);
-    }
-    let incomplete = priced.iter().zip(&prices).any(|(outcome, price)| outcome.active && price.is_none());
-    if incomplete && market.kind == MarketKind::Odds {
-        prices.fill(None);
-    }
-    board(outcomes.iter().zip(prices.into_iter().chain(std::iter::repeat(None))), &holds.outcomes)
-}
-
-/// The offers of a snapshot, for the outcomes as they are now.
-pub(super) fn last_offers(last: &Snapshot, outcomes: &[OutcomeRow]) -> Offers {
-    let prices = outcomes.iter().map(|row| (row, last.prices.get(&row.id).map(|quote| quote.price)));
-    board(prices, &held_outcomes(&last.suspensions))
-}
-
-/// Every outcome either with its price or with the reason it has none, in the order of ids.
-fn board<'a>(
-    offered: impl Iterator<Item = (&'a OutcomeRow, Option<Price>)>,
-    held: &BTreeSet<OutcomeId>,
-) -> Offers {
-    let mut offers = Offers { prices: BTreeMap::new(), suspensions: Vec::new() };
-    for (row, price) in offered {
-        let reason = match (row.status, price) {
-            (OutcomeStatus::Removed, _) => SuspensionReason::Removed,
-            (OutcomeStatus::Active, _) if held.contains(&row.id) => SuspensionReason::Trader,
-            (OutcomeStatus::Active, None) => SuspensionReason::Unpriced,
-            (OutcomeStatus::Active, Some(price)) => {
-                offers.prices.insert(row.id, Quote { price, line: row.line });
-                continue;
-            }
-        };
-        offers.suspensions.push(OutcomeSuspension { outcome_id: row.id, reason });
-    }
-    offers.suspensions.sort_by_key(|one| one.outcome_id);
-    offers
-}
-
-/// The outcomes that are held by themselves.
-fn held_outcomes(suspensions: &[OutcomeSuspension]) -> BTreeSet<OutcomeId> {
-    let held = suspensions.iter().filter(|one| one.reason == SuspensionReason::Trader);
-    held.map(|one| one.outcome_id).collect()
 }
 
 /// The result that a producer's closing message says, by the rules that the market is sold under.

@@ -9,6 +9,7 @@ mod cache;
 mod commit;
 mod decide;
 mod hold;
+mod offers;
 mod price;
 mod producers;
 mod publish;

@@ -1,7 +1,8 @@
 //! A person records a market's result.
 
 use super::act::{Act, Change, Contradiction};
-use super::decide::{Known, Offers, is_final, last_offers};
+use super::decide::{Known, is_final};
+use super::offers::{Offers, last_offers};
 use super::{MarketAction, SettleMarket};
 use crate::{Answer, App, Error, Keyed};
 use overround_domain::betting::LegResult;

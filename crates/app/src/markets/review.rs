@@ -1,6 +1,6 @@
 //! Prices that move too far in one message: their market is held until a trader has looked.
 
-use super::decide::Offers;
+use super::offers::Offers;
 use overround_domain::markets::{HoldKind, JumpLimit, MarketStatus, Scope, Snapshot};
 use overround_store::market::{HoldChange, MarketRow, OutcomeRow};
 

@@ -1,7 +1,7 @@
 //! `sim`: a seeded workload on two processes against a reference model, compared after every step.
 //!
 //! `workload.rs` draws the steps, `resolve.rs` makes requests of them, `calls.rs` and `acts.rs` send them, `model/` is the
-//! bookmaker that the house is compared with, `check/` compares, and `narrow.rs` shortens what fails.
+//! bookmaker that the house is compared with, `check/` compares, `watch.rs` reads the stream meanwhile, and `narrow.rs` shortens what fails.
 
 mod acts;
 mod calls;
@@ -11,6 +11,7 @@ mod narrow;
 mod report;
 mod resolve;
 mod run;
+mod watch;
 mod workload;
 
 pub use narrow::Choice;

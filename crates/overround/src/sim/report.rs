@@ -23,13 +23,15 @@ pub struct SimReport {
     replayed: u64,
     /// Requests that were sent again because the house was busy.
     resent: u64,
+    /// Frames that readers of the stream saw, cut off now and then.
+    frames: u64,
     invariants: Vec<Invariant>,
 }
 
 impl SimReport {
     /// The report of a run that is over.
     pub fn new(seed: u64, tally: Tally, doctor: DoctorReport) -> Self {
-        let Tally { steps, answers, closed, replayed, resent } = tally;
+        let Tally { steps, answers, closed, replayed, resent, frames } = tally;
         let operations = answers.iter().map(|(asked, counts)| (*asked, counts.values().sum())).collect();
         let mut outcomes = BTreeMap::new();
         for (outcome, count) in answers.values().flatten() {
@@ -45,6 +47,7 @@ impl SimReport {
             closed,
             replayed,
             resent,
+            frames,
             invariants: doctor.invariants,
         }
     }
@@ -66,9 +69,10 @@ pub fn tables(report: &SimReport) -> String {
     let invariants = report.invariants.clone();
     let total: u64 = report.operations.values().sum();
     format!(
-        "{total} operations, by their answers ({} replayed, {} sent again)\n{}\nbets paid\n{}\n{}\nseed {}: {} steps, house and model agree",
+        "{total} operations, by their answers ({} replayed, {} sent again), and {} frames of the stream\n{}\nbets paid\n{}\n{}\nseed {}: {} steps, house and model agree",
         report.replayed,
         report.resent,
+        report.frames,
         answers.collect::<Vec<_>>().join("\n"),
         counts(2, &report.closed).join("\n"),
         doctor_table(&DoctorReport { ok: report.ok, invariants }),

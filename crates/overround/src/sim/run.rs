@@ -5,6 +5,7 @@ use super::check::{Mismatch, Round, look, new_entries, sweep};
 use super::model::{Closed, Limits, Model};
 use super::narrow::Choice;
 use super::resolve::{Log, resolve};
+use super::watch::Watch;
 use super::workload::{Batch, PRELUDE, batch, prelude};
 use crate::commands::examine;
 use crate::compose::{System, use_case};
@@ -34,6 +35,8 @@ pub struct Tally {
     pub closed: BTreeMap<&'static str, u64>,
     pub replayed: u64,
     pub resent: u64,
+    /// Frames that readers of the stream saw.
+    pub frames: u64,
 }
 
 impl Tally {
@@ -91,6 +94,7 @@ pub struct Run {
     clocks: Vec<Clock>,
     cast: Cast,
     model: Model,
+    watch: Watch,
     log: Log,
     now: i64,
     pub tally: Tally,
@@ -118,8 +122,10 @@ impl Run {
             systems.push(System::start(&config, stores, clock.clone(), None).await?);
         }
         let cast = Cast { run: Uuid::now_v7().to_string() };
+        let apps: Vec<App> = systems.iter().map(|system| system.app.clone()).collect();
+        let watch = Watch::new(&apps);
         let (model, log, tally) = (Model::new(limits), Log::default(), Tally::default());
-        Ok(Self { systems, clocks, cast, model, log, now, tally })
+        Ok(Self { systems, clocks, cast, model, watch, log, now, tally })
     }
 
     /// Plays the prelude and then the chosen steps, or all from the first on until it is time to end.
@@ -201,7 +207,9 @@ impl Run {
         };
         touched.closed.iter().for_each(|closed| self.tally.pay(closed));
         self.log.forget_before(batch.step);
-        Ok(look(&apps, &self.model, &touched).await)
+        let markets = self.model.markets.values().map(|market| market.id).collect();
+        let looked = look(&apps, &self.model, &touched).await;
+        Ok(looked.and_then(|()| self.watch.step(batch.step, &markets)))
     }
 
     /// Sends all requests of a step at once, each in a task of its own.
@@ -229,9 +237,17 @@ impl Run {
         if let Err(mismatch) = sweep(&apps, &mut self.model).await? {
             return Ok(Ended::Badly { step, mismatch });
         }
+        let versions = self.model.markets.values().map(|market| (market.id, market.version)).collect();
+        let watched = self.watch.see(&versions).await;
+        self.tally.frames = self.watch.frames;
+        if let Err(mismatch) = watched {
+            return Ok(Ended::Badly { step, mismatch });
+        }
         let Some(system) = self.systems.first() else {
             return Err(Failure::failed("no process runs", "report it"));
         };
+        let followed = system.app.follow_bets().await;
+        followed.map_err(|error| use_case("counting what is open", &error))?;
         let report = examine(system.pool()).await?;
         if report.ok {
             return Ok(Ended::Well(Box::new(report)));

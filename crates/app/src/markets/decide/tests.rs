@@ -3,7 +3,7 @@
 use super::*;
 use overround_domain::betting::Fraction;
 use overround_domain::ids::EventId;
-use overround_domain::markets::{Line, Scope, SourceEvent, TieRule};
+use overround_domain::markets::{Line, OutcomeSuspension, Scope, SourceEvent, SuspensionReason, TieRule};
 
 const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -254,6 +254,7 @@ fn lines_are_sold_pair_by_pair() {
     };
     let mut outcomes = pair(0, 2, [price(2, 1), price(2, 1)]);
     outcomes.extend(pair(1, 4, [price(2, 1), None]));
+    outcomes.extend(pair(2, 6, [price(153, 100), price(61, 2)]));
     let mut source = SourceMarket { kind: MarketKind::Line, number_of_winners: 0, ..market(outcomes) };
     let mut one = Market::new(MarketKind::Line);
     let decided = one.hear(&source);
