@@ -27,10 +27,10 @@ const START: Timestamp = Timestamp::from_millis(1_795_435_200_000);
 
 const CLEAN_BOOK: &str = include_str!("doctor/clean_book.sql");
 
-const CHECKED: [&str; 12] = ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "B5", "M1", "E1"];
+const CHECKED: [&str; 13] = ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "B5", "B6", "M1", "E1"];
 
 /// The tables that breakages touch.
-const TABLES: [&str; 20] = [
+const TABLES: [&str; 22] = [
     "wallet.accounts",
     "wallet.ledger_entries",
     "wallet.idempotency",
@@ -48,6 +48,8 @@ const TABLES: [&str; 20] = [
     "betting.settlements",
     "betting.limits",
     "betting.account_factors",
+    "betting.caps",
+    "betting.allowances",
     "betting.exposure",
     "events.checkpoints",
     "events.outbox",
@@ -96,6 +98,7 @@ async fn a_clean_book_breaks_nothing() {
             ("B3", 6),
             ("B4", 7),
             ("B5", 0),
+            ("B6", 0),
             ("M1", 37),
             ("E1", 30),
         ]
@@ -343,6 +346,7 @@ impl House {
         let limits = json!({"scope": scope, "currency": "EUR", "stake_cents": 800, "reason": "for a test"});
         let release = json!({"scope": scope, "currency": "EUR", "reason": "for a test"});
         let factor = json!({"sport": "tennis", "factor_pct": 50, "reason": "for a test"});
+        let cap = json!({"scope": scope, "currency": "EUR", "measure": "LIABILITY", "amount_cents": 900, "reason": "for a test"});
         let trader = self.server.caller("trader", &[Caller::Trader]);
         let factors = format!("/v1/accounts/{}/factors", self.account);
         for (path, key, body) in [
@@ -350,6 +354,7 @@ impl House {
             (factors.as_str(), "l2", &factor),
             ("/v1/limits/release", "l3", &release),
             ("/v1/limits", "l4", &limits),
+            ("/v1/caps", "l5", &cap),
         ] {
             trader.post(path, key, body).await.expect(200);
         }
@@ -411,7 +416,14 @@ async fn what_the_application_writes_breaks_nothing() {
     let told = told
         .into_iter()
         .chain(by_hand)
-        .chain(["odds.updated", "market.settled", "hold.changed", "limit.changed", "factor.changed"])
+        .chain([
+            "odds.updated",
+            "market.settled",
+            "hold.changed",
+            "limit.changed",
+            "factor.changed",
+            "cap.changed",
+        ])
         .map(|name| (name, 0));
     let bets = [("WON", 3), ("LOST", 3), ("VOID", 1), ("PENDING", 3)];
     assert_eq!(rows, told.chain(bets).collect());

@@ -92,6 +92,8 @@ async fn the_application_does_its_work() {
         "UPDATE betting.limits SET stake_cents = NULL, version = 2, actor = 'a', reason = 'b', changed_at = now()",
         "UPDATE betting.account_factors SET factor_pct = 0, version = 2, actor = 'a', reason = 'b', changed_at = now()",
         "UPDATE betting.limits_version SET version = version + 1",
+        "UPDATE betting.caps SET amount_cents = 0, version = 2, actor = 'a', reason = 'b', changed_at = now()",
+        "UPDATE betting.allowances SET share_cents = share_cents, used_cents = used_cents",
         "UPDATE market.holds SET kind = NULL, pending = false, version = 2, actor = 'a', reason = 'b', changed_at = now()",
         "SELECT * FROM meta.migrations, meta.migration_serves",
     ];
@@ -142,6 +144,9 @@ async fn the_application_changes_no_fact() {
         "UPDATE betting.account_factors SET account_id = id",
         "DELETE FROM betting.account_factors",
         "DELETE FROM betting.limits_version",
+        "UPDATE betting.caps SET measure = 'STAKES'",
+        "DELETE FROM betting.caps",
+        "DELETE FROM betting.allowances",
         "UPDATE betting.bets SET limit_decision = NULL",
         "UPDATE market.holds SET scope = 'ALL'",
         "DELETE FROM market.holds",

@@ -56,6 +56,8 @@ pub(super) struct Decider<'a> {
     pub instant: Instant,
     pub rules: &'a Rules,
     pub snapshots: &'a BTreeMap<MarketId, OnSale>,
+    /// Whether what other cells have left of caps was already gathered for these commands.
+    pub gathered: bool,
     pub loaded: Loaded,
     pub writes: Writes,
 }
@@ -135,14 +137,21 @@ impl Decider<'_> {
         };
         let markets = self.views(command);
         let limits_version = self.loaded.limits.version();
+        let caps = self.cap_rooms(command);
         let context = PlaceContext {
             now: self.now,
             player: &view,
             markets: &markets,
             rules: self.rules,
             limits_version,
+            caps: &caps,
         };
-        let bet = match place(&command.request, &context) {
+        let decided = place(&command.request, &context);
+        if let Some(needs) = self.short_of_caps(command, &context, &decided) {
+            self.answer(&command.player, &command.keyed, None);
+            return Ok(Ok(Outcome::ShortOfCaps(needs)));
+        }
+        let bet = match decided {
             Ok(bet) => bet,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -152,6 +161,7 @@ impl Decider<'_> {
         if let Err(error) = self.post(&command.player, &posting) {
             return insufficient(error).map(Err);
         }
+        self.take(command.player.cell, &bet)?;
         self.remember(command, view.recent);
         let receipt = self.write_bet(command, bet);
         Ok(Ok(Outcome::Placed(Box::new(receipt))))

@@ -1,12 +1,15 @@
 //! Load: the rows that a batch's commands touch.
 
+use super::caps;
 use super::command::{Command, MoveMoney};
 use super::limits::{LimitCache, Limits};
 use crate::wallet::{Act, ByHand, Player};
 use overround_domain::betting::{Fence, RecentBet};
 use overround_domain::ids::{AccountId, BetId, MarketId, PostingId};
+use overround_domain::money::Cents;
 use overround_domain::time::Timestamp;
 use overround_domain::wallet::{Book, Cell};
+use overround_store::betting::allowances::{self, ShareKey};
 use overround_store::betting::bets::{self, BetKey, BetRow};
 use overround_store::betting::legs::{self, LegRow};
 use overround_store::market::fences::Locked;
@@ -29,6 +32,8 @@ pub(super) struct Loaded {
     pub fences: BTreeMap<(MarketId, Cell), Fence>,
     /// What limits the stakes of bets.
     pub limits: Arc<Limits>,
+    /// What is left of the shares of caps that bets take from, or give back to.
+    pub allowances: BTreeMap<ShareKey, Cents>,
     /// The postings to reverse that were reversed before.
     pub reversed: BTreeSet<PostingId>,
     /// The number of the last freeze of each account that is to be frozen or let go and has one.
@@ -70,7 +75,8 @@ pub(super) async fn load(
     let reversed = wallet::reversals::among(tx, &to_reverse(&commands), &in_cells).await?;
     let freezes = wallet::freezes::versions(tx, &to_freeze(&commands), &in_cells).await?;
     let bets = load_bets(tx, &commands, &in_cells).await?;
-    Ok(Loaded { cells, first, book, recent, fences, limits, reversed, freezes, bets })
+    let allowances = allowances::lock(tx, &caps::shares(&limits, &commands, &bets)).await?;
+    Ok(Loaded { cells, first, book, recent, fences, limits, allowances, reversed, freezes, bets })
 }
 
 async fn claim(

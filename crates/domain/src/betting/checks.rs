@@ -4,8 +4,8 @@
 use super::limits::{Ceilings, house_stake, largest_paying, largest_stake};
 use super::product::Product;
 use super::{
-    Factor, Fence, FillMode, LEGS_MAX, LegLimits, LegRequest, LegType, PlaceBet, PlaceContext, RefusalCode,
-    RefusalData,
+    CapLevel, CapRoom, Factor, Fence, FillMode, LEGS_MAX, LegLimits, LegRequest, LegType, PlaceBet,
+    PlaceContext, RefusalCode, RefusalData,
 };
 use crate::ids::OutcomeId;
 use crate::markets::{MarketStatus, Quote, Snapshot, SuspensionReason};
@@ -71,6 +71,7 @@ pub(super) const CHECKS: &[(RefusalCode, Check)] = &[
     (RefusalCode::CurrencyMismatch, Check::Bet(currency_mismatch)),
     (RefusalCode::BelowMin, Check::Bet(below_min)),
     (RefusalCode::AboveMax, Check::Bet(above_max)),
+    (RefusalCode::CombinationMax, Check::Bet(combination_max)),
     (RefusalCode::MaxPayout, Check::Bet(max_payout)),
     (RefusalCode::InsufficientFunds, Check::Bet(insufficient_funds)),
 ];
@@ -91,7 +92,7 @@ impl<'a> Attempt<'a> {
     pub(super) fn stake(&self) -> Cents {
         let asked = self.request.stake;
         match (self.request.fill, &self.offer) {
-            (FillMode::FillAndKill, Some((_, ceilings))) => asked.min(ceilings.both()),
+            (FillMode::FillAndKill, Some((_, ceilings))) => asked.min(ceilings.all()),
             _ => asked,
         }
     }
@@ -155,8 +156,13 @@ fn ceilings(legs: &[SeenLeg<'_>], price: &Product, context: &PlaceContext<'_>) -
         let in_play = leg.snapshot.is_some_and(|snapshot| snapshot.in_play);
         largest_stake(&leg.limits, in_play.then_some(rules.in_play_limit_pct), price)
     });
+    let by_caps = |of_combination: bool| {
+        let of_level = move |room: &&CapRoom| (room.cap.level == CapLevel::Combination) == of_combination;
+        context.caps.iter().filter(of_level).map(|room| room.largest_stake(price))
+    };
     Ceilings {
-        stake: by_limits.fold(house_stake(rules.stake_max, factor), Cents::min),
+        stake: by_limits.chain(by_caps(false)).fold(house_stake(rules.stake_max, factor), Cents::min),
+        combination: by_caps(true).fold(Cents::new(i64::MAX), Cents::min),
         payout: largest_paying(rules.payout_max, price),
     }
 }
@@ -308,18 +314,25 @@ fn below_min(bet: &Attempt<'_>) -> Option<Finding> {
 fn above_max(bet: &Attempt<'_>) -> Option<Finding> {
     bet.is_above(|ceilings| ceilings.stake).then(|| {
         let most = bet.offer.as_ref().map_or(Cents::ZERO, |(_, ceilings)| ceilings.stake);
-        bounded(format!("the stake is above the largest by the limits, {most} minor units"), bet)
+        bounded(format!("the stake is above the largest by the limits and caps, {most} minor units"), bet)
     })
 }
 
 /// The finding, with the stakes that would be taken. Where the largest is below the least, none would: it is 0.
 fn bounded(message: String, bet: &Attempt<'_>) -> Finding {
     let mut finding = plain(message);
-    let most = bet.offer.as_ref().map_or(Cents::ZERO, |(_, ceilings)| ceilings.both());
+    let most = bet.offer.as_ref().map_or(Cents::ZERO, |(_, ceilings)| ceilings.all());
     let most = if most < bet.stake_min() { Cents::ZERO } else { most };
     finding.data.stake_cents_min = Some(bet.stake_min().get());
     finding.data.stake_cents_max = Some(most.get());
     finding
+}
+
+fn combination_max(bet: &Attempt<'_>) -> Option<Finding> {
+    bet.is_above(|ceilings| ceilings.combination).then(|| {
+        let most = bet.offer.as_ref().map_or(Cents::ZERO, |(_, ceilings)| ceilings.combination);
+        bounded(format!("the house still takes {most} minor units on this combination of legs"), bet)
+    })
 }
 
 fn max_payout(bet: &Attempt<'_>) -> Option<Finding> {

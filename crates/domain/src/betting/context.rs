@@ -1,6 +1,6 @@
 //! What a bet is decided over: the player, the markets, the rules' numbers and the time.
 
-use super::LegLimits;
+use super::{CapRoom, LegLimits};
 use crate::ids::MarketId;
 use crate::markets::{MarketStatus, Snapshot};
 use crate::money::{Cents, Currency};
@@ -100,4 +100,6 @@ pub struct PlaceContext<'a> {
     pub rules: &'a Rules,
     /// The version of the limits that stand in the markets' views.
     pub limits_version: i64,
+    /// The hard caps that the bet counts for, and what is left of them.
+    pub caps: &'a [CapRoom],
 }

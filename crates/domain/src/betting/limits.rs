@@ -2,6 +2,7 @@
 //! (betting rules, "Limits and exposure").
 
 use super::product::Product;
+use super::{CapBook, CapTake};
 use crate::ids::{AccountId, MarketId};
 use crate::money::{Cents, Currency};
 use num_bigint::BigUint;
@@ -171,6 +172,8 @@ pub struct LimitBook {
     pub limits: BTreeMap<(LimitScope, Currency), StakeLimits>,
     /// The factors that are not one, by account and sport.
     pub factors: BTreeMap<(AccountId, String), Factor>,
+    /// The hard caps.
+    pub caps: CapBook,
 }
 
 impl LimitBook {
@@ -202,7 +205,7 @@ impl LimitBook {
 }
 
 /// How a bet's stake was limited: frozen on the bet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitDecision {
     /// The version of the [`LimitBook`] that it was decided by.
     pub limits_version: i64,
@@ -210,21 +213,26 @@ pub struct LimitDecision {
     pub stake_cents_max: Cents,
     /// The stake that was asked for.
     pub requested_stake_cents: Cents,
+    /// What it took of hard caps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caps: Vec<CapTake>,
 }
 
 /// The largest stakes that a bet may have, whatever the balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ceilings {
-    /// By the limits, the factors and the house's largest stake.
+    /// By the limits, the factors, the house's largest stake, and the caps on markets and outcomes.
     pub(super) stake: Cents,
+    /// By the caps on the combination of legs; the largest number where there is none.
+    pub(super) combination: Cents,
     /// By the house's largest payout.
     pub(super) payout: Cents,
 }
 
 impl Ceilings {
-    /// The largest stake that both allow.
-    pub(super) fn both(self) -> Cents {
-        self.stake.min(self.payout)
+    /// The largest stake that all allow.
+    pub(super) fn all(self) -> Cents {
+        self.stake.min(self.combination).min(self.payout)
     }
 }
 

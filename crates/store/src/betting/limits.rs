@@ -1,9 +1,9 @@
 //! `betting.limits`: what limits the stake of one bet, one row a scope and currency.
 //!
-//! Every change of them, of the accounts' factors, and of an event's sport moves `betting.limits_version`, which a
+//! Every change of them, of the accounts' factors, of the caps, and of an event's sport moves `betting.limits_version`, which a
 //! batch of bets reads with its fences ([`crate::market::fences::lock_shared`]).
 
-use super::account_factors;
+use super::{account_factors, caps};
 use crate::{Error, Tx, keyset};
 use chrono::{DateTime, Utc};
 use overround_domain::betting::{LimitBook, LimitLevel, LimitScope, MarketClass, StakeLimits};
@@ -159,7 +159,7 @@ pub async fn list(
     rows.into_iter().map(LimitRow::try_from).collect()
 }
 
-/// All limits and factors in force, as one snapshot has them.
+/// All limits, factors and caps in force, as one snapshot has them.
 ///
 /// # Errors
 /// The database's, or [`Error::Inconsistent`].
@@ -169,7 +169,8 @@ pub async fn book(tx: &mut Tx) -> Result<LimitBook, Error> {
         .await?;
     let rows = list(&mut **tx, None, i64::MAX).await?;
     let limits = rows.into_iter().map(|row| ((row.scope, row.currency), row.limits)).collect();
-    Ok(LimitBook { version, limits, factors: account_factors::all(tx).await? })
+    let (factors, caps) = (account_factors::all(tx).await?, caps::all(tx).await?);
+    Ok(LimitBook { version, limits, factors, caps })
 }
 
 /// What each of these markets is, as far as limits ask; one that does not exist is left out.

@@ -2,7 +2,9 @@
 //! open ones come to.
 
 pub mod account_factors;
+pub mod allowances;
 pub mod bets;
+pub mod caps;
 pub mod exposure;
 pub mod legs;
 pub mod limits;
