@@ -208,6 +208,36 @@ async fn a_cap_below_what_is_taken_takes_no_bet_before_it_holds_again() {
     house.is_sound().await;
 }
 
+#[tokio::test]
+async fn a_cap_on_an_event_or_a_sport_counts_all_their_markets() {
+    let house = House::new().await;
+    let event = |market: &Published| market.snapshot.event_id.to_string();
+    let one = house.server.publish(&match_odds("e", "1", &[(2, 1), (2, 1)])).await;
+    let two = house.server.publish(&match_odds("e", "2", &[(2, 1), (2, 1)])).await;
+    assert_eq!(event(&one), event(&two));
+    let mut golf = match_odds("g", "3", &[(2, 1), (2, 1)]);
+    golf.event.sport = "golf".to_owned();
+    let golf = house.server.publish(&golf).await;
+    let ann = Bettor::with(&house.server, "ann", 100_000).await;
+    let bob = Bettor::with(&house.server, "bob", 100_000).await;
+    house.cap("e", &json!({"level": "EVENT", "event_id": event(&one)}), "STAKES", 5_000).await;
+    house.cap("s", &json!({"level": "SPORT", "sport": "golf"}), "LIABILITY", 9_200).await;
+    ann.place("1", &bet(3_000, "NORMAL", &[&one])).await.expect(201);
+    let refused = bob.place("2", &bet(2_001, "NORMAL", &[&two])).await.problem(422, "ABOVE_EVENT_MAX");
+    assert_eq!(refused["stake_cents_max"], 2_000);
+    // A parlay of 1000 at 3.6864 wins 2686, and counts for both.
+    bob.place("3", &bet(1_000, "NORMAL", &[&golf, &two])).await.expect(201);
+    assert_eq!(house.used().await, [2_686, 4_000]);
+    let filled = ann.place("4", &bet(9_000, "FILL_AND_KILL", &[&golf])).await.expect(201);
+    assert_eq!(filled["stake_cents"], 7_081);
+    let refused = ann.place("5", &bet(200, "NORMAL", &[&golf, &one])).await;
+    assert_eq!(refused.problem(422, "ABOVE_EVENT_MAX")["stake_cents_max"], 0);
+    house.is_sound().await;
+    house.settle(&golf, "LOST").await;
+    assert_eq!(house.used().await, [0, 4_000]);
+    house.is_sound().await;
+}
+
 const PLAYERS: usize = 20;
 const LIABILITY: i64 = 20_011;
 const STAKES: i64 = 15_007;
@@ -308,6 +338,10 @@ async fn what_is_no_cap_is_refused_by_its_place() {
             body(json!({"level": "MARKET", "market_id": "mkt_1C4KqX7YvQe3Jm9TzR5bNd"}), "STAKES", json!(1)),
             "/scope/market_id",
         ),
+        (
+            body(json!({"level": "EVENT", "event_id": "evt_1C4KqX7YvQe3Jm9TzR5bNd"}), "STAKES", json!(1)),
+            "/scope/event_id",
+        ),
         (body(json!({"level": "OUTCOME", "outcome_id": unknown}), "STAKES", json!(1)), "/scope/outcome_id"),
         (body(combination(&[&known, unknown]), "STAKES", json!(1)), "/scope/outcome_ids"),
     ]
@@ -318,7 +352,12 @@ async fn what_is_no_cap_is_refused_by_its_place() {
         let refused = refused.problem(400, "INVALID_BODY");
         assert_eq!(refused["errors"][0]["pointer"], pointer, "{refused}");
     }
-    for scope in [combination(&[&known]), combination(&[&known, &known]), json!({"level": "SPORT"})] {
+    for scope in [
+        combination(&[&known]),
+        combination(&[&known, &known]),
+        json!({"level": "SPORT"}),
+        json!({"level": "GALAXY"}),
+    ] {
         house
             .trader
             .post("/v1/caps", "s", &body(scope, "STAKES", json!(1)))

@@ -1,14 +1,14 @@
 -- Serves binaries from: 0.1.0
--- Hard caps: what all bets together may cost the house on a market, an outcome or a combination of legs.
+-- Hard caps: what all bets together may cost the house on a sport, an event, a market, an outcome or a combination of legs.
 
 -- One row a scope, currency and measure that was ever capped.
 CREATE TABLE betting.caps (
     id           uuid PRIMARY KEY,
-    scope        text NOT NULL CHECK (scope IN ('MARKET', 'OUTCOME', 'COMBINATION')),
-    -- The bytes of a UUID, or the combination's hash.
-    scope_key    bytea NOT NULL CHECK (length(scope_key) IN (16, 32)),
-    -- The market, the outcome, or the combination's outcomes.
-    members      uuid[] NOT NULL CHECK (cardinality(members) BETWEEN 1 AND 20),
+    scope        text NOT NULL CHECK (scope IN ('SPORT', 'EVENT', 'MARKET', 'OUTCOME', 'COMBINATION')),
+    -- A sport's name, the bytes of a UUID, or the combination's hash.
+    scope_key    bytea NOT NULL CHECK (length(scope_key) BETWEEN 1 AND 100),
+    -- The event, the market, the outcome, or the combination's outcomes.
+    members      uuid[] NOT NULL CHECK (cardinality(members) <= 20),
     currency     meta.currency NOT NULL,
     -- What is counted of each bet: what an open one may win, or what any was staked.
     measure      text NOT NULL CHECK (measure IN ('LIABILITY', 'STAKES')),

@@ -28,11 +28,12 @@ pub async fn list_caps(
 
 /// Caps all bets together
 ///
-/// On a market, an outcome or a combination of outcomes: what the open bets may win (`LIABILITY`: each bet's potential payout
+/// On a sport, an event, a market, an outcome or a combination of outcomes: what the open bets may win (`LIABILITY`: each bet's potential payout
 /// less its stake, also a parlay's, given back when the bet closes, however it closes), or what was staked (`STAKES`, never
 /// given back). Those bets count that are accepted from the answer on; nothing is netted between outcomes. A cap is never
-/// exceeded, at however many processes. One that is lowered below what is taken takes no bet before it holds again.
-/// What it leaves for a bet is the refusal's `stake_cents_max`: `ABOVE_MAX`, or `COMBINATION_MAX`.
+/// exceeded, at however many processes: its largest overshoot is nothing. One that is lowered below what is taken takes no bet before it holds again.
+/// What it leaves for a bet is the refusal's `stake_cents_max`: `ABOVE_EVENT_MAX` (also of a
+/// sport), `ABOVE_MAX`, or `COMBINATION_MAX`.
 #[utoipa::path(post, path = "/v1/caps", tag = "trading", request_body = SetCap,
     responses((status = 200, description = "It is in force.", body = Cap)))]
 pub async fn set_cap(

@@ -2,10 +2,11 @@
 
 use super::input::{Level, Reason};
 use super::names::CapMeasure;
+use super::trading::Sport;
 use super::{Time, schema};
 use overround_app::CapView;
 use overround_domain::betting::{CapScope, Combination, LEGS_MAX};
-use overround_domain::ids::{MarketId, OutcomeId};
+use overround_domain::ids::{EventId, MarketId, OutcomeId};
 use overround_domain::money::{Cents, Currency};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeSet;
@@ -16,6 +17,18 @@ use utoipa::ToSchema;
 #[serde(tag = "level", rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 #[schema(as = CapScope, example = json!({"level": "MARKET", "market_id": "mkt_1C4KqX7YvQe3Jm9TzR5bNd"}))]
 pub enum Scope {
+    /// Every bet with a leg on an event of the sport.
+    Sport {
+        /// The sport, a lower-case word.
+        #[schema(value_type = String, pattern = "^[a-z0-9-]{1,100}$", example = "tennis")]
+        sport: Sport,
+    },
+    /// Every bet with a leg on a market of the event.
+    Event {
+        /// The event.
+        #[schema(value_type = schema::EventId)]
+        event_id: EventId,
+    },
     /// Every bet with a leg on the market.
     Market {
         /// The market.
@@ -61,6 +74,8 @@ impl Serialize for Outcomes {
 impl From<Scope> for CapScope {
     fn from(scope: Scope) -> Self {
         match scope {
+            Scope::Sport { sport } => Self::Sport(sport.0),
+            Scope::Event { event_id } => Self::Event(event_id),
             Scope::Market { market_id } => Self::Market(market_id),
             Scope::Outcome { outcome_id } => Self::Outcome(outcome_id),
             Scope::Combination { outcome_ids } => Self::Combination(outcome_ids.0),
@@ -71,6 +86,8 @@ impl From<Scope> for CapScope {
 impl From<CapScope> for Scope {
     fn from(scope: CapScope) -> Self {
         match scope {
+            CapScope::Sport(sport) => Self::Sport { sport: Sport(sport) },
+            CapScope::Event(event_id) => Self::Event { event_id },
             CapScope::Market(market_id) => Self::Market { market_id },
             CapScope::Outcome(outcome_id) => Self::Outcome { outcome_id },
             CapScope::Combination(outcomes) => Self::Combination { outcome_ids: Outcomes(outcomes) },

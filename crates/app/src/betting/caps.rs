@@ -1,14 +1,16 @@
-//! Hard caps: what all bets together may cost the house on a market, an outcome or a combination of legs.
+//! Hard caps: what all bets together may cost the house on a sport, an event, a market, an outcome or a combination of
+//! legs.
 
 use super::limits::Change;
 use crate::{Answer, App, Error, Keyed, Listed, Page};
 use overround_domain::betting::{CapMeasure, CapScope};
 use overround_domain::events::{DomainEvent, EventType};
-use overround_domain::ids::{LimitId, OutcomeId};
+use overround_domain::ids::{EventId, LimitId, OutcomeId};
 use overround_domain::money::{Cents, Currency};
 use overround_domain::time::Timestamp;
 use overround_store::betting::allowances;
 use overround_store::betting::caps::{self, CapChange, CapRow};
+use overround_store::market::events;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -47,7 +49,7 @@ impl App {
     /// exceeded, at however many processes. None lets the cap go; what bets took of it counts again if it comes back.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when there is no such market or outcome.
+    /// [`Error::Invalid`] when there is no such event, market or outcome.
     pub async fn set_cap(
         &self,
         (scope, currency, measure): (CapScope, Currency, CapMeasure),
@@ -57,6 +59,8 @@ impl App {
         reason: String,
     ) -> Result<Answer<CapView>, Error> {
         match &scope {
+            CapScope::Sport(_) => {}
+            CapScope::Event(event) => self.must_be_an_event(*event).await?,
             CapScope::Market(market) => self.must_be_a_market(*market).await?,
             CapScope::Outcome(outcome) => self.must_be_outcomes(&[*outcome], "/scope/outcome_id").await?,
             CapScope::Combination(all) => {
@@ -83,6 +87,16 @@ impl App {
         Ok(Listed { items: listed.items.into_iter().map(view).collect(), next: listed.next })
     }
 
+    async fn must_be_an_event(&self, id: EventId) -> Result<(), Error> {
+        match events::find(self.store().read(), id).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::Invalid {
+                pointer: "/scope/event_id".to_owned(),
+                detail: format!("there is no event {id}"),
+            }),
+        }
+    }
+
     async fn must_be_outcomes(&self, outcomes: &[OutcomeId], pointer: &str) -> Result<(), Error> {
         // Outcomes are never deleted, so this need not stand in a transaction.
         match caps::unknown_outcomes(self.store().read(), outcomes).await?.first() {
@@ -95,8 +109,9 @@ impl App {
     }
 
     pub(super) fn cap_changed(&self, row: &CapRow, keyed: &Keyed) -> DomainEvent {
+        let sport = if let CapScope::Sport(sport) = &row.scope { Some(sport) } else { None };
         let payload = json!({
-            "scope": row.scope.level(), "members": row.scope.members(), "currency": row.currency,
+            "scope": row.scope.level(), "sport": sport, "members": row.scope.members(), "currency": row.currency,
             "measure": row.measure, "amount_cents": row.amount, "actor": row.actor, "reason": row.reason,
         });
         self.changed(EventType::CapChanged, row.id, row.version, payload, keyed)

@@ -73,7 +73,10 @@ impl Decider<'_> {
         }
         let bounded = match decided {
             Ok(bet) => bet.stake < command.request.stake,
-            Err(refusal) => matches!(refusal.code, RefusalCode::AboveMax | RefusalCode::CombinationMax),
+            Err(refusal) => matches!(
+                refusal.code,
+                RefusalCode::AboveEventMax | RefusalCode::AboveMax | RefusalCode::CombinationMax
+            ),
         };
         if !bounded {
             return None;

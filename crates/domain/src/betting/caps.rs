@@ -1,9 +1,10 @@
-//! Hard caps: what all bets together may cost the house on a market, an outcome or a combination of legs (betting rules,
-//! "Limits and exposure").
+//! Caps: what all bets together may cost the house on a sport, an event, a market, an outcome or a combination of legs
+//! (betting rules, "Limits and exposure"). All are hard.
 
+use super::MarketClass;
 use super::limits::largest_paying;
 use super::product::Product;
-use crate::ids::{LimitId, MarketId, OutcomeId};
+use crate::ids::{EventId, LimitId, MarketId, OutcomeId};
 use crate::money::{Cents, Currency};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -13,6 +14,10 @@ use uuid::Uuid;
 stored_enum! {
     /// Which bets count for a cap.
     CapLevel {
+        /// Every bet with a leg on an event of a sport.
+        Sport = "SPORT",
+        /// Every bet with a leg on a market of an event.
+        Event = "EVENT",
         /// Every bet with a leg on a market.
         Market = "MARKET",
         /// Every bet with a leg on an outcome.
@@ -47,6 +52,10 @@ impl CapMeasure {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CapScope {
+    /// Every bet with a leg on an event of a sport.
+    Sport(String),
+    /// Every bet with a leg on a market of an event.
+    Event(EventId),
     /// Every bet with a leg on a market.
     Market(MarketId),
     /// Every bet with a leg on an outcome.
@@ -87,33 +96,42 @@ impl CapScope {
     /// Which bets count.
     pub const fn level(&self) -> CapLevel {
         match self {
+            Self::Sport(_) => CapLevel::Sport,
+            Self::Event(_) => CapLevel::Event,
             Self::Market(_) => CapLevel::Market,
             Self::Outcome(_) => CapLevel::Outcome,
             Self::Combination(_) => CapLevel::Combination,
         }
     }
 
-    /// What tells it from all others of its level: the bytes of an id, or a combination's hash, which no order changes.
+    /// What tells it from all others of its level: a sport's name, the bytes of an id, or a combination's hash, which no
+    /// order changes.
     pub fn key(&self) -> Vec<u8> {
         match self {
+            Self::Sport(sport) => sport.as_bytes().to_vec(),
+            Self::Event(event) => event.uuid().as_bytes().to_vec(),
             Self::Market(market) => market.uuid().as_bytes().to_vec(),
             Self::Outcome(outcome) => outcome.uuid().as_bytes().to_vec(),
             Self::Combination(combination) => combination.hash().to_vec(),
         }
     }
 
-    /// The UUIDs of the market, the outcome, or the combination's outcomes.
+    /// The UUIDs of the event, the market, the outcome, or the combination's outcomes; none of a sport.
     pub fn members(&self) -> Vec<Uuid> {
         match self {
+            Self::Sport(_) => Vec::new(),
+            Self::Event(event) => vec![event.uuid()],
             Self::Market(market) => vec![market.uuid()],
             Self::Outcome(outcome) => vec![outcome.uuid()],
             Self::Combination(combination) => combination.0.iter().map(|outcome| outcome.uuid()).collect(),
         }
     }
 
-    /// The scope of such a level and members.
-    pub fn of(level: CapLevel, members: &[Uuid]) -> Option<Self> {
+    /// The scope of such a level, key and members.
+    pub fn of(level: CapLevel, key: Vec<u8>, members: &[Uuid]) -> Option<Self> {
         match (level, members) {
+            (CapLevel::Sport, []) => String::from_utf8(key).ok().map(Self::Sport),
+            (CapLevel::Event, [event]) => Some(Self::Event(EventId::from_uuid(*event))),
             (CapLevel::Market, [market]) => Some(Self::Market(MarketId::from_uuid(*market))),
             (CapLevel::Outcome, [outcome]) => Some(Self::Outcome(OutcomeId::from_uuid(*outcome))),
             (CapLevel::Combination, [_, _, ..]) => {
@@ -151,20 +169,45 @@ impl FromIterator<(CapScope, Currency, CapMeasure, LimitId)> for CapBook {
     }
 }
 
+/// A leg as far as caps ask.
+#[derive(Debug, Clone, Copy)]
+pub struct CappedLeg<'a> {
+    /// Its market.
+    pub market: MarketId,
+    /// Its outcome.
+    pub outcome: OutcomeId,
+    /// What its market is; without it, caps that ask for it do not count.
+    pub class: Option<&'a MarketClass>,
+}
+
+impl CappedLeg<'_> {
+    fn scopes(&self) -> impl Iterator<Item = CapScope> + use<> {
+        let by_class =
+            self.class.map(|class| [CapScope::Sport(class.sport.clone()), CapScope::Event(class.event)]);
+        let by_id = [CapScope::Market(self.market), CapScope::Outcome(self.outcome)];
+        by_class.into_iter().flatten().chain(by_id)
+    }
+}
+
 impl CapBook {
+    /// Whether nothing is capped.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a bet may count for a cap by what its markets are, and not only by which.
+    pub fn asks_for_class(&self) -> bool {
+        self.0.keys().any(|(scope, _)| matches!(scope.level(), CapLevel::Sport | CapLevel::Event))
+    }
+
     /// The caps that a bet on these legs counts for, by id.
-    pub fn of_bet(
+    pub fn of_bet<'a>(
         &self,
-        legs: impl Iterator<Item = (MarketId, OutcomeId)> + Clone,
+        legs: impl Iterator<Item = CappedLeg<'a>> + Clone,
         currency: Currency,
     ) -> Vec<Cap> {
-        if self.0.is_empty() {
-            return Vec::new();
-        }
-        let outcomes: Vec<OutcomeId> = legs.clone().map(|(_, outcome)| outcome).collect();
-        let of_legs =
-            legs.flat_map(|(market, outcome)| [CapScope::Market(market), CapScope::Outcome(outcome)]);
-        let all = of_legs.chain([CapScope::Combination(outcomes.into())]);
+        let outcomes: Vec<OutcomeId> = legs.clone().map(|leg| leg.outcome).collect();
+        let all = legs.flat_map(|leg| leg.scopes()).chain([CapScope::Combination(outcomes.into())]);
         let mut caps: Vec<Cap> =
             all.filter_map(|scope| self.0.get(&(scope, currency))).flatten().copied().collect();
         caps.sort_unstable_by_key(|cap| cap.id);

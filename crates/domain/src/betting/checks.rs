@@ -4,8 +4,8 @@
 use super::limits::{Ceilings, house_stake, largest_paying, largest_stake};
 use super::product::Product;
 use super::{
-    CapLevel, CapRoom, Factor, Fence, FillMode, LEGS_MAX, LegLimits, LegRequest, LegType, PlaceBet,
-    PlaceContext, RefusalCode, RefusalData,
+    CapLevel, Factor, Fence, FillMode, LEGS_MAX, LegLimits, LegRequest, LegType, PlaceBet, PlaceContext,
+    RefusalCode, RefusalData,
 };
 use crate::ids::OutcomeId;
 use crate::markets::{MarketStatus, Quote, Snapshot, SuspensionReason};
@@ -70,6 +70,7 @@ pub(super) const CHECKS: &[(RefusalCode, Check)] = &[
     (RefusalCode::LegTypeNotAllowed, Check::Leg(leg_type_not_allowed)),
     (RefusalCode::CurrencyMismatch, Check::Bet(currency_mismatch)),
     (RefusalCode::BelowMin, Check::Bet(below_min)),
+    (RefusalCode::AboveEventMax, Check::Bet(above_event_max)),
     (RefusalCode::AboveMax, Check::Bet(above_max)),
     (RefusalCode::CombinationMax, Check::Bet(combination_max)),
     (RefusalCode::MaxPayout, Check::Bet(max_payout)),
@@ -156,13 +157,17 @@ fn ceilings(legs: &[SeenLeg<'_>], price: &Product, context: &PlaceContext<'_>) -
         let in_play = leg.snapshot.is_some_and(|snapshot| snapshot.in_play);
         largest_stake(&leg.limits, in_play.then_some(rules.in_play_limit_pct), price)
     });
-    let by_caps = |of_combination: bool| {
-        let of_level = move |room: &&CapRoom| (room.cap.level == CapLevel::Combination) == of_combination;
-        context.caps.iter().filter(of_level).map(|room| room.largest_stake(price))
+    let by_caps = |levels: [CapLevel; 2]| {
+        let rooms = context.caps.iter().filter(move |room| levels.contains(&room.cap.level));
+        rooms.map(|room| room.largest_stake(price))
     };
+    let any = Cents::new(i64::MAX);
     Ceilings {
-        stake: by_limits.chain(by_caps(false)).fold(house_stake(rules.stake_max, factor), Cents::min),
-        combination: by_caps(true).fold(Cents::new(i64::MAX), Cents::min),
+        event: by_caps([CapLevel::Sport, CapLevel::Event]).fold(any, Cents::min),
+        stake: by_limits
+            .chain(by_caps([CapLevel::Market, CapLevel::Outcome]))
+            .fold(house_stake(rules.stake_max, factor), Cents::min),
+        combination: by_caps([CapLevel::Combination; 2]).fold(any, Cents::min),
         payout: largest_paying(rules.payout_max, price),
     }
 }
@@ -309,6 +314,13 @@ fn below_min(bet: &Attempt<'_>) -> Option<Finding> {
     let stake_min = bet.stake_min();
     (bet.request.stake < stake_min)
         .then(|| bounded(format!("the stake is below the least, {stake_min} minor units"), bet))
+}
+
+fn above_event_max(bet: &Attempt<'_>) -> Option<Finding> {
+    bet.is_above(|ceilings| ceilings.event).then(|| {
+        let most = bet.offer.as_ref().map_or(Cents::ZERO, |(_, ceilings)| ceilings.event);
+        bounded(format!("the house still takes {most} minor units on the event or its sport"), bet)
+    })
 }
 
 fn above_max(bet: &Attempt<'_>) -> Option<Finding> {

@@ -3,7 +3,7 @@
 
 use super::product::Product;
 use super::{CapBook, CapTake};
-use crate::ids::{AccountId, MarketId};
+use crate::ids::{AccountId, EventId, MarketId};
 use crate::money::{Cents, Currency};
 use num_bigint::BigUint;
 use num_traits::ToPrimitive;
@@ -142,6 +142,8 @@ impl LimitScope {
 /// What a market is, as far as limits ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarketClass {
+    /// Its event.
+    pub event: EventId,
     /// Its event's sport.
     pub sport: String,
     /// Its type.
@@ -181,7 +183,9 @@ impl LimitBook {
     pub fn asks_for_class(&self) -> bool {
         let by_class =
             |scope: &LimitScope| matches!(scope.level(), LimitLevel::Sport | LimitLevel::MarketType);
-        !self.factors.is_empty() || self.limits.keys().any(|(scope, _)| by_class(scope))
+        !self.factors.is_empty()
+            || self.caps.asks_for_class()
+            || self.limits.keys().any(|(scope, _)| by_class(scope))
     }
 
     /// What limits a leg on a market. Without its class, what asks for it does not count.
@@ -221,6 +225,8 @@ pub struct LimitDecision {
 /// The largest stakes that a bet may have, whatever the balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ceilings {
+    /// By the caps on events and sports; the largest number where there is none.
+    pub(super) event: Cents,
     /// By the limits, the factors, the house's largest stake, and the caps on markets and outcomes.
     pub(super) stake: Cents,
     /// By the caps on the combination of legs; the largest number where there is none.
@@ -232,7 +238,7 @@ pub(super) struct Ceilings {
 impl Ceilings {
     /// The largest stake that all allow.
     pub(super) fn all(self) -> Cents {
-        self.stake.min(self.combination).min(self.payout)
+        self.event.min(self.stake).min(self.combination).min(self.payout)
     }
 }
 

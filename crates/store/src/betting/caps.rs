@@ -56,6 +56,7 @@ pub struct CapChange {
 struct Read {
     id: Uuid,
     scope: String,
+    scope_key: Vec<u8>,
     members: Vec<Uuid>,
     currency: String,
     measure: String,
@@ -73,7 +74,8 @@ impl TryFrom<Read> for CapRow {
         let level = row.scope.parse().map_err(|_| bad("scope", &row.scope))?;
         Ok(Self {
             id: LimitId::from_uuid(row.id),
-            scope: CapScope::of(level, &row.members).ok_or_else(|| bad("members", "not so many"))?,
+            scope: CapScope::of(level, row.scope_key, &row.members)
+                .ok_or_else(|| bad("members", "not so many"))?,
             currency: row.currency.parse().map_err(|_| bad("currency", &row.currency))?,
             measure: row.measure.parse().map_err(|_| bad("measure", &row.measure))?,
             amount: row.amount_cents.map(Cents::new),
@@ -98,7 +100,7 @@ pub async fn set(tx: &mut Tx, id: LimitId, change: &CapChange, at: Timestamp) ->
          ON CONFLICT (scope, scope_key, currency, measure) DO UPDATE \
             SET amount_cents = excluded.amount_cents, version = c.version + 1, actor = excluded.actor, \
                 reason = excluded.reason, changed_at = excluded.changed_at \
-         RETURNING id, scope, members, currency, measure, amount_cents, version, actor, reason, changed_at",
+         RETURNING id, scope, scope_key, members, currency, measure, amount_cents, version, actor, reason, changed_at",
     )
     .bind(id.uuid())
     .bind(change.scope.level().as_str())
@@ -117,7 +119,7 @@ pub async fn set(tx: &mut Tx, id: LimitId, change: &CapChange, at: Timestamp) ->
 
 /// The statement of [`list`]. Its parameters are the place in the list (two) and the limit.
 pub const fn list_statement() -> &'static str {
-    "SELECT id, scope, members, currency, measure, amount_cents, version, actor, reason, changed_at \
+    "SELECT id, scope, scope_key, members, currency, measure, amount_cents, version, actor, reason, changed_at \
      FROM betting.caps WHERE (changed_at, id) < ($1, $2) AND amount_cents IS NOT NULL \
      ORDER BY changed_at DESC, id DESC LIMIT $3"
 }

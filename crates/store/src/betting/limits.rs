@@ -7,7 +7,7 @@ use super::{account_factors, caps};
 use crate::{Error, Tx, keyset};
 use chrono::{DateTime, Utc};
 use overround_domain::betting::{LimitBook, LimitLevel, LimitScope, MarketClass, StakeLimits};
-use overround_domain::ids::{LimitId, MarketId};
+use overround_domain::ids::{EventId, LimitId, MarketId};
 use overround_domain::money::{Cents, Currency};
 use overround_domain::time::Timestamp;
 use sqlx::{FromRow, PgExecutor};
@@ -178,13 +178,16 @@ pub async fn book(tx: &mut Tx) -> Result<LimitBook, Error> {
 /// # Errors
 /// The database's.
 pub async fn classes(tx: &mut Tx, markets: &[MarketId]) -> Result<Vec<(MarketId, MarketClass)>, Error> {
-    let rows: Vec<(Uuid, String, String)> = sqlx::query_as(
-        "SELECT m.id, e.sport, m.market_type FROM market.markets m JOIN market.events e ON e.id = m.event_id \
+    let rows: Vec<(Uuid, Uuid, String, String)> = sqlx::query_as(
+        "SELECT m.id, m.event_id, e.sport, m.market_type FROM market.markets m JOIN market.events e ON e.id = m.event_id \
          WHERE m.id = any($1)",
     )
     .bind(markets.iter().map(|id| id.uuid()).collect::<Vec<_>>())
     .fetch_all(&mut **tx)
     .await?;
-    let class = |(id, sport, market_type)| (MarketId::from_uuid(id), MarketClass { sport, market_type });
+    let class = |(id, event, sport, market_type)| {
+        let event = EventId::from_uuid(event);
+        (MarketId::from_uuid(id), MarketClass { event, sport, market_type })
+    };
     Ok(rows.into_iter().map(class).collect())
 }

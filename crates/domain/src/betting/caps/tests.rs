@@ -20,18 +20,31 @@ fn a_bet_counts_for_the_caps_of_its_legs_and_of_their_combination_in_any_order()
         (CapScope::Market(market(1)), Currency::EUR, CapMeasure::Stakes, id(1)),
         (CapScope::Outcome(outcome(2)), Currency::EUR, CapMeasure::Liability, id(2)),
         (both.clone(), Currency::EUR, CapMeasure::Liability, id(3)),
+        (CapScope::Sport("tennis".to_owned()), Currency::EUR, CapMeasure::Liability, id(4)),
+        (CapScope::Event(EventId::from_uuid(uuid(21))), Currency::EUR, CapMeasure::Liability, id(5)),
     ]
     .into_iter()
     .collect();
-    let legs = [(market(1), outcome(1)), (market(2), outcome(2))];
-    let ids = |legs: &[(MarketId, OutcomeId)], currency| -> Vec<LimitId> {
+    let class = |event: u64, sport: &str| MarketClass {
+        event: EventId::from_uuid(uuid(event)),
+        sport: sport.to_owned(),
+        market_type: "MATCH_ODDS".to_owned(),
+    };
+    let (golf, tennis) = (class(21, "golf"), class(20, "tennis"));
+    let leg = |n: u64, class| CappedLeg { market: market(n), outcome: outcome(n), class: Some(class) };
+    let legs = [leg(1, &golf), leg(2, &tennis)];
+    let ids = |legs: &[CappedLeg<'_>], currency| -> Vec<LimitId> {
         book.of_bet(legs.iter().copied(), currency).iter().map(|cap| cap.id).collect()
     };
-    assert_eq!(ids(&legs, Currency::EUR), [id(0), id(1), id(2), id(3)]);
-    assert_eq!(ids(&[legs[1], legs[0]], Currency::EUR), [id(0), id(1), id(2), id(3)]);
-    assert_eq!(ids(&legs[..1], Currency::EUR), [id(0), id(1)]);
+    let all: Vec<LimitId> = (0..6).map(id).collect();
+    assert_eq!(ids(&legs, Currency::EUR), all);
+    assert_eq!(ids(&[legs[1], legs[0]], Currency::EUR), all);
+    assert_eq!(ids(&legs[..1], Currency::EUR), [id(0), id(1), id(5)]);
+    assert_eq!(ids(&[leg(3, &tennis), leg(4, &tennis)], Currency::EUR), [id(4)], "once, with two legs");
     assert_eq!(ids(&legs, currency("GBP")), []);
-    assert_eq!(CapScope::of(CapLevel::Combination, &both.members()), Some(both));
+    assert_eq!(CapScope::of(CapLevel::Combination, both.key(), &both.members()), Some(both));
+    let sport = CapScope::Sport("golf".to_owned());
+    assert_eq!(CapScope::of(CapLevel::Sport, sport.key(), &sport.members()), Some(sport));
 }
 
 #[test]

@@ -95,6 +95,8 @@ fn caps_bound_the_stake_by_what_they_count_and_are_frozen_on_the_bet() {
     let mut bet = Attempt::at(&[price(3, 1), price(2, 1)]);
     let (above, combination) = (RefusalCode::AboveMax, RefusalCode::CombinationMax);
     for (level, measure, left, code, expected) in [
+        (CapLevel::Sport, CapMeasure::Liability, 4999, RefusalCode::AboveEventMax, 999),
+        (CapLevel::Event, CapMeasure::Stakes, 99, RefusalCode::AboveEventMax, 0),
         (CapLevel::Market, CapMeasure::Liability, 4999, above, 999),
         (CapLevel::Outcome, CapMeasure::Stakes, 999, above, 999),
         (CapLevel::Combination, CapMeasure::Liability, 2500, combination, 500),

@@ -107,6 +107,9 @@ const BREAKAGES: &[Breakage] = &[
     }),
     (RefusalCode::CurrencyMismatch, By::Bet, Says::Nothing, |bet, _| bet.request.currency = currency("GBP")),
     (RefusalCode::BelowMin, By::Bet, Says::Most(1_000_000), |bet, _| bet.rules.stake_min = cents(1001)),
+    (RefusalCode::AboveEventMax, By::Bet, Says::Most(999), |bet, _| {
+        bet.caps.push(capped(CapLevel::Event, 9_899));
+    }),
     (RefusalCode::AboveMax, By::Bet, Says::Most(999), |bet, _| bet.rules.stake_max = cents(999)),
     (RefusalCode::AboveMax, By::Bet, Says::Most(999), |bet, _| {
         bet.caps.push(capped(CapLevel::Market, 9_899));
