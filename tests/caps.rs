@@ -322,6 +322,52 @@ async fn many_bets_at_once_in_all_cells_at_two_processes_never_exceed_a_cap_and_
     house.is_sound().await;
 }
 
+const MARKETS: usize = 8;
+
+#[tokio::test]
+async fn while_bets_close_a_cap_is_given_back_and_never_exceeded() {
+    const CAP: i64 = 9_001;
+    let house = House::new().await;
+    let mut markets = Vec::new();
+    for number in 0..MARKETS {
+        markets.push(house.market(&format!("m{number}")).await);
+    }
+    house.cap("s", &json!({"level": "SPORT", "sport": "tennis"}), "LIABILITY", CAP).await;
+    let mut bettors = Vec::new();
+    for number in 0..PLAYERS {
+        bettors.push(Bettor::with(&house.server, &format!("player{number}"), 1_000_000).await);
+    }
+    let mut accepted = 0;
+    for (number, market) in markets.iter().enumerate() {
+        let body = bet(1_100, "FILL_AND_KILL", &[market]);
+        let key = format!("{number}");
+        let placing = join_all(bettors.iter().map(|bettor| bettor.place(&key, &body)));
+        // The market before this one is settled while bets on this one come in.
+        let settling = async {
+            if let Some(before) = number.checked_sub(1) {
+                house.settle(&markets[before], if number.is_multiple_of(2) { "WON" } else { "LOST" }).await;
+            }
+        };
+        let looking = async {
+            let used = house.used().await;
+            assert!((0..=CAP).contains(&used[0]), "{used:?}");
+            house.is_sound().await;
+        };
+        let (replies, (), ()) = tokio::join!(placing, settling, looking);
+        assert!(replies.iter().all(|reply| [201, 422].contains(&reply.status)));
+        accepted += replies.iter().filter(|reply| reply.status == 201).count();
+        // Whatever came of the race, what was given back can be taken.
+        bettors[0].place(&format!("{number}-rest"), &bet(9_000, "FILL_AND_KILL", &[market])).await;
+        let used = house.used().await;
+        assert!((CAP - 91..=CAP).contains(&used[0]), "{used:?}");
+        house.is_sound().await;
+    }
+    assert!(accepted >= MARKETS, "{accepted}");
+    house.settle(&markets[MARKETS - 1], "LOST").await;
+    assert_eq!(house.used().await, [0]);
+    house.is_sound().await;
+}
+
 #[tokio::test]
 async fn what_is_no_cap_is_refused_by_its_place() {
     let house = House::new().await;
