@@ -1,5 +1,8 @@
 //! Hard caps over HTTP: what all bets together take of them, exactly, at several processes, and what they give back.
 
+#[path = "caps/day.rs"]
+mod day;
+
 use futures::future::join_all;
 use overround_api::{ApiSettings, Role};
 use overround_app::{Clock, Published};

@@ -6,17 +6,22 @@
 
 #[path = "doctor/breakages.rs"]
 mod breakages;
+#[path = "doctor/capped.rs"]
+mod capped;
 #[path = "doctor/untold.rs"]
 mod untold;
 
 use breakages::BREAKAGES;
-use overround_api::Role as Caller;
-use overround_app::{Clock, Published};
+use capped::CAPPED;
+use overround_api::{ApiSettings, Role as Caller};
+use overround_app::{Clock, Published, Settings};
+use overround_domain::betting::Rules;
 use overround_domain::markets::{OutcomeStatus, SourceMarket};
+use overround_domain::money::Cents;
 use overround_domain::time::Timestamp;
 use overround_store::doctor::{self, Finding};
 use overround_store::{Role, partitions};
-use overround_testkit::{TestDb, TestServer, match_odds};
+use overround_testkit::{TestDb, TestServer, match_odds, redis_url, test_settings};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,10 +32,11 @@ const START: Timestamp = Timestamp::from_millis(1_795_435_200_000);
 
 const CLEAN_BOOK: &str = include_str!("doctor/clean_book.sql");
 
-const CHECKED: [&str; 13] = ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "B5", "B6", "M1", "E1"];
+const CHECKED: [&str; 14] =
+    ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "B5", "B6", "B7", "M1", "E1"];
 
 /// The tables that breakages touch.
-const TABLES: [&str; 22] = [
+const TABLES: [&str; 23] = [
     "wallet.accounts",
     "wallet.ledger_entries",
     "wallet.idempotency",
@@ -50,6 +56,7 @@ const TABLES: [&str; 22] = [
     "betting.account_factors",
     "betting.caps",
     "betting.allowances",
+    "betting.day_payouts",
     "betting.exposure",
     "events.checkpoints",
     "events.outbox",
@@ -99,6 +106,7 @@ async fn a_clean_book_breaks_nothing() {
             ("B4", 7),
             ("B5", 0),
             ("B6", 0),
+            ("B7", 0),
             ("M1", 37),
             ("E1", 30),
         ]
@@ -122,7 +130,7 @@ async fn each_breakage_is_reported_as_its_invariant_and_no_other() {
     for table in TABLES {
         run(&mut admin, format!("CREATE TABLE kept.{} AS TABLE {table}", table.replace('.', "_"))).await;
     }
-    for (name, id, violations, sql) in BREAKAGES.iter().chain(UNTOLD) {
+    for (name, id, violations, sql) in BREAKAGES.iter().chain(CAPPED).chain(UNTOLD) {
         run(&mut admin, (*sql).to_owned()).await;
         let findings = doctor::examine(&app).await.unwrap();
         assert_eq!(broken(&findings), [(*id, *violations)], "{name}: {findings:#?}");
@@ -139,7 +147,8 @@ async fn each_breakage_is_reported_as_its_invariant_and_no_other() {
             .await;
         }
     }
-    let tried: BTreeSet<&str> = BREAKAGES.iter().chain(UNTOLD).map(|(_, id, _, _)| *id).collect();
+    let tried: BTreeSet<&str> =
+        BREAKAGES.iter().chain(CAPPED).chain(UNTOLD).map(|(_, id, _, _)| *id).collect();
     assert_eq!(tried, CHECKED.into_iter().collect());
 }
 
@@ -167,7 +176,12 @@ struct House {
 
 impl House {
     async fn new(db: &TestDb) -> Self {
-        let server = TestServer::start(db, Clock::manual(START)).await;
+        // The house bounds what a day's bets may return, so that there is something to look at.
+        let settings = test_settings();
+        let rules = Rules { payout_day_max: Some(Cents::new(100_000_000)), ..settings.rules.clone() };
+        let (settings, clock) = (Settings { rules, ..settings }, Clock::manual(START));
+        let redis = redis_url().await;
+        let server = TestServer::start_with(db, &redis, clock, settings, ApiSettings::default()).await;
         let (player, account) = server.funded("alice", 50_000).await;
         Self { server, player, account }
     }

@@ -125,7 +125,7 @@ async fn a_schema_that_is_older_than_the_binary_is_refused_until_it_is_migrated(
     assert!(none.contains("overround migrate"), "{none}");
 
     let version = migrate::migrate(&owner).await.unwrap().version;
-    let newest = "DROP TABLE betting.allowances; DROP TABLE betting.caps; \
+    let newest = "DROP TABLE betting.day_payouts; \
         DELETE FROM meta.migration_serves WHERE version = (SELECT max(version) FROM meta.migrations); \
         DELETE FROM meta.migrations WHERE version = (SELECT max(version) FROM meta.migrations)";
     run(&owner, newest).await;

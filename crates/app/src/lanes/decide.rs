@@ -134,6 +134,7 @@ impl Decider<'_> {
             currency: account.currency,
             available: account.available(),
             recent,
+            today: self.loaded.today.get(&account.id).copied(),
         };
         let markets = self.views(command);
         let limits_version = self.loaded.limits.version();
@@ -162,6 +163,7 @@ impl Decider<'_> {
             return insufficient(error).map(Err);
         }
         self.take(command.player.cell, &bet)?;
+        self.count_for_today(&command.player, &bet)?;
         self.remember(command, view.recent);
         let receipt = self.write_bet(command, bet);
         Ok(Ok(Outcome::Placed(Box::new(receipt))))
@@ -184,6 +186,17 @@ impl Decider<'_> {
                 (leg.market_id, MarketView { fence, snapshot, limits })
             })
             .collect()
+    }
+
+    /// Counts what an accepted bet may return for its account's day.
+    fn count_for_today(&mut self, player: &Player, bet: &AcceptedBet) -> Result<(), Error> {
+        if let Some(today) = self.loaded.today.get_mut(&player.account_id) {
+            let payouts = today.payouts.checked_add(bet.potential_payout);
+            today.payouts =
+                payouts.ok_or_else(|| impossible("a day's payouts pass the end of the numbers"))?;
+            self.writes.day_payouts.insert((player.account_id, player.cell), today.payouts);
+        }
+        Ok(())
     }
 
     /// Remembers the bet among the account's latest, and forgets those past the window, or so far ahead of it

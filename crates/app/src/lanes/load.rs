@@ -4,13 +4,14 @@ use super::caps;
 use super::command::{Command, MoveMoney};
 use super::limits::{LimitCache, Limits};
 use crate::wallet::{Act, ByHand, Player};
-use overround_domain::betting::{Fence, RecentBet};
+use overround_domain::betting::{DayPayouts, Fence, RecentBet, Rules};
 use overround_domain::ids::{AccountId, BetId, MarketId, PostingId};
 use overround_domain::money::Cents;
 use overround_domain::time::Timestamp;
 use overround_domain::wallet::{Book, Cell};
 use overround_store::betting::allowances::{self, ShareKey};
 use overround_store::betting::bets::{self, BetKey, BetRow};
+use overround_store::betting::day_payouts;
 use overround_store::betting::legs::{self, LegRow};
 use overround_store::market::fences::Locked;
 use overround_store::wallet::idempotency::{self, Begin, Claim, Claimed};
@@ -28,6 +29,8 @@ pub(super) struct Loaded {
     pub book: Book,
     /// The bets of each player's last seconds.
     pub recent: BTreeMap<AccountId, Vec<RecentBet>>,
+    /// What the bets of each player's day may return, where the rules bound it.
+    pub today: BTreeMap<AccountId, DayPayouts>,
     /// The fences of the markets that bets are on.
     pub fences: BTreeMap<(MarketId, Cell), Fence>,
     /// What limits the stakes of bets.
@@ -57,6 +60,7 @@ pub(super) async fn load(
     commands: &[Arc<Command>],
     begin: Begin,
     limits: &LimitCache,
+    rules: &Rules,
     now: Timestamp,
 ) -> Result<Loaded, Error> {
     let Claimed { cells, first } = claim(tx, commands, begin, now).await?;
@@ -76,7 +80,11 @@ pub(super) async fn load(
     let freezes = wallet::freezes::versions(tx, &to_freeze(&commands), &in_cells).await?;
     let bets = load_bets(tx, &commands, &in_cells).await?;
     let allowances = allowances::lock(tx, &caps::shares(&limits, &commands, &bets)).await?;
-    Ok(Loaded { cells, first, book, recent, fences, limits, allowances, reversed, freezes, bets })
+    let today = match rules.payout_day_max {
+        Some(_) => day_payouts::lock(tx, &who_bets(&commands), now.day()).await?,
+        None => BTreeMap::new(),
+    };
+    Ok(Loaded { cells, first, book, recent, today, fences, limits, allowances, reversed, freezes, bets })
 }
 
 async fn claim(
@@ -147,6 +155,13 @@ fn wanted_fences(commands: &[Arc<Command>]) -> Vec<(MarketId, Cell)> {
         .flat_map(|place| place.request.legs.iter().map(|leg| (leg.market_id, place.player.cell)))
         .collect();
     wanted.into_iter().collect()
+}
+
+fn who_bets(commands: &[Arc<Command>]) -> Vec<(AccountId, Cell)> {
+    let bets = commands.iter().filter(|command| matches!(***command, Command::Place(_)));
+    let who: BTreeSet<(AccountId, Cell)> =
+        bets.map(|command| (command.player().account_id, command.player().cell)).collect();
+    who.into_iter().collect()
 }
 
 fn acts_by_hand(commands: &[Arc<Command>]) -> impl Iterator<Item = (&Player, &ByHand)> {

@@ -193,7 +193,7 @@ impl Runner {
                 let (clock, rules, limits) = (clock.clone(), Arc::clone(&rules), Arc::clone(&limits));
                 Box::pin(async move {
                     let now = clock.now();
-                    let loaded = load::load(tx, &commands, begin, &limits, now).await?;
+                    let loaded = load::load(tx, &commands, begin, &limits, &rules, now).await?;
                     let decider = Decider {
                         clock: &clock,
                         now,

@@ -168,7 +168,7 @@ fn ceilings(legs: &[SeenLeg<'_>], price: &Product, context: &PlaceContext<'_>) -
             .chain(by_caps([CapLevel::Market, CapLevel::Outcome]))
             .fold(house_stake(rules.stake_max, factor), Cents::min),
         combination: by_caps([CapLevel::Combination; 2]).fold(any, Cents::min),
-        payout: largest_paying(rules.payout_max, price),
+        payout: largest_paying(context.payout_max(), price),
     }
 }
 
@@ -348,7 +348,7 @@ fn combination_max(bet: &Attempt<'_>) -> Option<Finding> {
 }
 
 fn max_payout(bet: &Attempt<'_>) -> Option<Finding> {
-    let payout_max = bet.context.rules.payout_max;
+    let payout_max = bet.context.payout_max();
     bet.is_above(|ceilings| ceilings.payout)
         .then(|| bounded(format!("the potential payout is above the largest, {payout_max} minor units"), bet))
 }

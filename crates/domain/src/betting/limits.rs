@@ -220,6 +220,9 @@ pub struct LimitDecision {
     /// What it took of hard caps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caps: Vec<CapTake>,
+    /// The day of its account that its payout counts for, where the house bounds them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payout_day: Option<i64>,
 }
 
 /// The largest stakes that a bet may have, whatever the balance.
@@ -231,7 +234,7 @@ pub(super) struct Ceilings {
     pub(super) stake: Cents,
     /// By the caps on the combination of legs; the largest number where there is none.
     pub(super) combination: Cents,
-    /// By the house's largest payout.
+    /// By the house's largest payouts, of a bet and of an account's day.
     pub(super) payout: Cents,
 }
 

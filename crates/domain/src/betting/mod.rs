@@ -16,7 +16,7 @@ mod settle;
 
 pub use bet::{Acceptance, BetKind, BetResult, BetStatus, LegType, VoidPolicy};
 pub use caps::{Cap, CapBook, CapLevel, CapMeasure, CapRoom, CapScope, CapTake, CappedLeg, Combination};
-pub use context::{Fence, LEGS_MAX, MarketView, PlaceContext, PlayerView, RecentBet, Rules};
+pub use context::{DayPayouts, Fence, LEGS_MAX, MarketView, PlaceContext, PlayerView, RecentBet, Rules};
 pub use exposure::{Exposure, ExposureError, Figures, OpenBet, Shape, total_stakes, worst};
 pub use formula::{Fraction, FractionError, LegResult, VoidFactor, free_bet_return, leg_factor, stake_share};
 pub use limits::{

@@ -120,12 +120,14 @@ fn limited(bet: &Attempt<'_>, potential_payout: Cents) -> Option<LimitDecision> 
     };
     let caps: Vec<CapTake> =
         bet.context.caps.iter().map(take).filter(|take| take.cents > Cents::ZERO).collect();
-    let by_caps = !bet.context.caps.is_empty();
-    (by_limits || by_caps || bet.stake() != bet.request.stake).then_some(LimitDecision {
+    let payout_day = bet.context.player.today.map(|today| today.day);
+    let by_more = !bet.context.caps.is_empty() || payout_day.is_some();
+    (by_limits || by_more || bet.stake() != bet.request.stake).then_some(LimitDecision {
         limits_version: bet.context.limits_version,
         stake_cents_max: ceilings.all(),
         requested_stake_cents: bet.request.stake,
         caps,
+        payout_day,
     })
 }
 

@@ -80,6 +80,7 @@ impl Attempt {
                 currency: Currency::EUR,
                 available: cents(5000),
                 recent: Vec::new(),
+                today: None,
             },
             markets: markets.collect(),
             rules: Rules::default(),

@@ -1,6 +1,7 @@
 use super::{Attempt, outcome, single};
 use crate::betting::{
-    Cap, CapLevel, CapMeasure, CapRoom, CapTake, Factor, FillMode, LimitDecision, RefusalCode, StakeLimits,
+    Cap, CapLevel, CapMeasure, CapRoom, CapTake, DayPayouts, Factor, FillMode, LimitDecision, RefusalCode,
+    StakeLimits,
 };
 use crate::ids::LimitId;
 use crate::test_support::{cents, price, uuid};
@@ -33,6 +34,7 @@ fn the_smallest_of_the_limits_of_every_leg_counts() {
         stake_cents_max: cents(500),
         requested_stake_cents: cents(500),
         caps: Vec::new(),
+        payout_day: None,
     };
     assert_eq!(bet.place().unwrap().limited, Some(decision));
 }
@@ -112,4 +114,20 @@ fn caps_bound_the_stake_by_what_they_count_and_are_frozen_on_the_bet() {
     let take =
         CapTake { cap_id: LimitId::from_uuid(uuid(1)), measure: CapMeasure::Liability, cents: cents(2505) };
     assert_eq!(taken.limited.unwrap().caps, [take]);
+}
+
+#[test]
+fn the_payouts_of_a_day_are_bounded_together() {
+    let mut bet = single();
+    bet.rules.payout_day_max = Some(cents(5_000));
+    for (payouts, expected) in
+        [(0, None), (3_000, None), (3_001, Some(999)), (4_900, Some(0)), (9_000, Some(0))]
+    {
+        bet.player.today = Some(DayPayouts { day: 7, payouts: cents(payouts) });
+        assert_eq!(most(&bet), expected.map(|most| (RefusalCode::MaxPayout, most)), "{payouts}");
+    }
+    bet.player.today = Some(DayPayouts { day: 7, payouts: cents(4_001) });
+    bet.request.fill = FillMode::FillAndKill;
+    let taken = bet.place().unwrap();
+    assert_eq!((taken.stake, taken.limited.unwrap().payout_day), (cents(499), Some(7)));
 }
