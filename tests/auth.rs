@@ -104,6 +104,9 @@ async fn every_route_admits_whom_it_should() {
     POST /v1/markets/{market_id}/close                              writes  trader admin
     POST /v1/markets/{market_id}/settle                             writes  trader admin
     GET  /v1/markets/{market_id}/exposure                           reads   trader auditor admin
+    GET  /v1/caps                                                   reads   trader auditor admin
+    POST /v1/caps                                                   writes  trader admin
+    POST /v1/caps/release                                           writes  trader admin
     GET  /v1/limits                                                 reads   trader auditor admin
     POST /v1/limits                                                 writes  trader admin
     POST /v1/limits/release                                         writes  trader admin

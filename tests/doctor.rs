@@ -6,17 +6,22 @@
 
 #[path = "doctor/breakages.rs"]
 mod breakages;
+#[path = "doctor/capped.rs"]
+mod capped;
 #[path = "doctor/untold.rs"]
 mod untold;
 
 use breakages::BREAKAGES;
-use overround_api::Role as Caller;
-use overround_app::{Clock, Published};
+use capped::CAPPED;
+use overround_api::{ApiSettings, Role as Caller};
+use overround_app::{Clock, Published, Settings};
+use overround_domain::betting::Rules;
 use overround_domain::markets::{OutcomeStatus, SourceMarket};
+use overround_domain::money::Cents;
 use overround_domain::time::Timestamp;
 use overround_store::doctor::{self, Finding};
 use overround_store::{Role, partitions};
-use overround_testkit::{TestDb, TestServer, match_odds};
+use overround_testkit::{TestDb, TestServer, match_odds, redis_url, test_settings};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,10 +32,11 @@ const START: Timestamp = Timestamp::from_millis(1_795_435_200_000);
 
 const CLEAN_BOOK: &str = include_str!("doctor/clean_book.sql");
 
-const CHECKED: [&str; 12] = ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "B5", "M1", "E1"];
+const CHECKED: [&str; 14] =
+    ["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "B5", "B6", "B7", "M1", "E1"];
 
 /// The tables that breakages touch.
-const TABLES: [&str; 20] = [
+const TABLES: [&str; 23] = [
     "wallet.accounts",
     "wallet.ledger_entries",
     "wallet.idempotency",
@@ -48,6 +54,9 @@ const TABLES: [&str; 20] = [
     "betting.settlements",
     "betting.limits",
     "betting.account_factors",
+    "betting.caps",
+    "betting.allowances",
+    "betting.day_payouts",
     "betting.exposure",
     "events.checkpoints",
     "events.outbox",
@@ -96,6 +105,8 @@ async fn a_clean_book_breaks_nothing() {
             ("B3", 6),
             ("B4", 7),
             ("B5", 0),
+            ("B6", 0),
+            ("B7", 0),
             ("M1", 37),
             ("E1", 30),
         ]
@@ -119,7 +130,7 @@ async fn each_breakage_is_reported_as_its_invariant_and_no_other() {
     for table in TABLES {
         run(&mut admin, format!("CREATE TABLE kept.{} AS TABLE {table}", table.replace('.', "_"))).await;
     }
-    for (name, id, violations, sql) in BREAKAGES.iter().chain(UNTOLD) {
+    for (name, id, violations, sql) in BREAKAGES.iter().chain(CAPPED).chain(UNTOLD) {
         run(&mut admin, (*sql).to_owned()).await;
         let findings = doctor::examine(&app).await.unwrap();
         assert_eq!(broken(&findings), [(*id, *violations)], "{name}: {findings:#?}");
@@ -136,7 +147,8 @@ async fn each_breakage_is_reported_as_its_invariant_and_no_other() {
             .await;
         }
     }
-    let tried: BTreeSet<&str> = BREAKAGES.iter().chain(UNTOLD).map(|(_, id, _, _)| *id).collect();
+    let tried: BTreeSet<&str> =
+        BREAKAGES.iter().chain(CAPPED).chain(UNTOLD).map(|(_, id, _, _)| *id).collect();
     assert_eq!(tried, CHECKED.into_iter().collect());
 }
 
@@ -164,7 +176,12 @@ struct House {
 
 impl House {
     async fn new(db: &TestDb) -> Self {
-        let server = TestServer::start(db, Clock::manual(START)).await;
+        // The house bounds what a day's bets may return, so that there is something to look at.
+        let settings = test_settings();
+        let rules = Rules { payout_day_max: Some(Cents::new(100_000_000)), ..settings.rules.clone() };
+        let (settings, clock) = (Settings { rules, ..settings }, Clock::manual(START));
+        let redis = redis_url().await;
+        let server = TestServer::start_with(db, &redis, clock, settings, ApiSettings::default()).await;
         let (player, account) = server.funded("alice", 50_000).await;
         Self { server, player, account }
     }
@@ -343,6 +360,7 @@ impl House {
         let limits = json!({"scope": scope, "currency": "EUR", "stake_cents": 800, "reason": "for a test"});
         let release = json!({"scope": scope, "currency": "EUR", "reason": "for a test"});
         let factor = json!({"sport": "tennis", "factor_pct": 50, "reason": "for a test"});
+        let cap = json!({"scope": scope, "currency": "EUR", "measure": "LIABILITY", "amount_cents": 900, "reason": "for a test"});
         let trader = self.server.caller("trader", &[Caller::Trader]);
         let factors = format!("/v1/accounts/{}/factors", self.account);
         for (path, key, body) in [
@@ -350,6 +368,7 @@ impl House {
             (factors.as_str(), "l2", &factor),
             ("/v1/limits/release", "l3", &release),
             ("/v1/limits", "l4", &limits),
+            ("/v1/caps", "l5", &cap),
         ] {
             trader.post(path, key, body).await.expect(200);
         }
@@ -411,7 +430,14 @@ async fn what_the_application_writes_breaks_nothing() {
     let told = told
         .into_iter()
         .chain(by_hand)
-        .chain(["odds.updated", "market.settled", "hold.changed", "limit.changed", "factor.changed"])
+        .chain([
+            "odds.updated",
+            "market.settled",
+            "hold.changed",
+            "limit.changed",
+            "factor.changed",
+            "cap.changed",
+        ])
         .map(|name| (name, 0));
     let bets = [("WON", 3), ("LOST", 3), ("VOID", 1), ("PENDING", 3)];
     assert_eq!(rows, told.chain(bets).collect());

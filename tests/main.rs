@@ -5,6 +5,7 @@ mod accounts;
 mod auth;
 mod bench;
 mod bets;
+mod caps;
 mod cli;
 mod cluster;
 mod doctor;

@@ -125,10 +125,7 @@ async fn a_schema_that_is_older_than_the_binary_is_refused_until_it_is_migrated(
     assert!(none.contains("overround migrate"), "{none}");
 
     let version = migrate::migrate(&owner).await.unwrap().version;
-    let newest = "DROP TABLE market.producers; DROP INDEX market.markets_of_producer; \
-        ALTER TABLE market.markets DROP COLUMN source, \
-            ADD CONSTRAINT markets_source_key UNIQUE (producer, source_key); \
-        ALTER TABLE market.events RENAME COLUMN source TO producer; \
+    let newest = "DROP TABLE betting.day_payouts; \
         DELETE FROM meta.migration_serves WHERE version = (SELECT max(version) FROM meta.migrations); \
         DELETE FROM meta.migrations WHERE version = (SELECT max(version) FROM meta.migrations)";
     run(&owner, newest).await;

@@ -39,6 +39,13 @@ pub const UNTOLD: &[Breakage] = &[
         "INSERT INTO betting.account_factors VALUES (t.id('f'), t.id('ann'), 'curling', 10, 1, 'tom', 'why', t.at(9))",
     ),
     (
+        "a cap without its event",
+        "E1",
+        1,
+        "INSERT INTO betting.caps
+         VALUES (t.id('c'), 'MARKET', uuid_send(t.id('m')), ARRAY[t.id('m')], 'EUR', 'STAKES', 9, 1, 'tom', 'why', t.at(9))",
+    ),
+    (
         "a producer without its event",
         "E1",
         1,

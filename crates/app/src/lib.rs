@@ -18,7 +18,9 @@ mod state;
 mod stream;
 mod wallet;
 
-pub use betting::{BetReceipt, BetView, CurrencyExposure, ExposureView, FactorView, LegReceipt, LimitView};
+pub use betting::{
+    BetReceipt, BetView, CapView, CurrencyExposure, ExposureView, FactorView, LegReceipt, LimitView,
+};
 pub use clock::Clock;
 pub use error::{Error, KeptRefusal};
 pub use markets::*;

@@ -41,6 +41,8 @@ stored_enum! {
         LimitChanged = "limit.changed",
         /// A trader changed what the limits of an account are multiplied by in a sport.
         FactorChanged = "factor.changed",
+        /// A trader capped what all bets together may cost the house, or let the cap go.
+        CapChanged = "cap.changed",
         /// A producer of market data may be trusted now, or not any more.
         ProducerChanged = "producer.changed",
         /// A payment through a PSP succeeded.
@@ -68,6 +70,7 @@ impl EventType {
             Self::HoldChanged => "hold",
             Self::LimitChanged => "limit",
             Self::FactorChanged => "factor",
+            Self::CapChanged => "cap",
             Self::ProducerChanged => "producer",
             Self::PaymentsSucceeded => "payment",
             Self::ChatMessage => "room",

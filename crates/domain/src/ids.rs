@@ -181,7 +181,7 @@ typed_ids! {
     SettlementId = "stl";
     /// What keeps markets off sale.
     HoldId = "hld";
-    /// What limits stakes: limits of a scope, or the factor of an account.
+    /// What limits bets: limits of a scope, the factor of an account, or a cap.
     LimitId = "lim";
     /// A domain event in the outbox.
     DomainEventId = "dev";

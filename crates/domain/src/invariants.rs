@@ -29,6 +29,8 @@ pub const INVARIANTS: &[Invariant] = invariants! {
     "B3": "what a bet's account was paid so far is the return of its latest settlement generation",
     "B4": "no bet was taken at a price, version or status that was not the market's",
     "B5": "the exposure of a market, in Redis at its version too, is what the bets come to that were open as of it",
+    "B6": "no cell took more of a cap than its share, the shares are no more than the cap, and what was taken is what the bets took",
+    "B7": "what an account's bets of a day may return together is what its row says, where the house bounds it",
     "M1": "a market's version never goes back, its row and fences say what its last version says, and what is held is not on sale",
     "M2": "nothing past its stale window is sold",
     "M3": "one process at a time loads a market from its origin while its lease lasts",
@@ -42,7 +44,8 @@ pub const INVARIANTS: &[Invariant] = invariants! {
 };
 
 /// The ids of the invariants that `overround doctor` computes from the rows in PostgreSQL.
-pub const CHECKED: &[&str] = &["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "B5", "M1", "E1"];
+pub const CHECKED: &[&str] =
+    &["L1", "L2", "L3", "L4", "L5", "B1", "B2", "B3", "B4", "B5", "B6", "B7", "M1", "E1"];
 
 #[cfg(test)]
 mod tests {

@@ -27,6 +27,11 @@ impl Timestamp {
         Self(self.0.saturating_add(ms))
     }
 
+    /// The day in UTC, counted from 1970-01-01.
+    pub const fn day(self) -> i64 {
+        self.0.div_euclid(86_400_000)
+    }
+
     /// The instant as chrono's type; instants outside chrono's range are clamped to its ends.
     pub fn to_datetime(self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.0).unwrap_or(if self.0 < 0 {
@@ -57,6 +62,12 @@ mod tests {
     #[test]
     fn an_instant_is_shown_in_utc_with_milliseconds() {
         assert_eq!(Timestamp::from_millis(1_645_557_742_007).to_string(), "2022-02-22T19:22:22.007Z");
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_in_utc() {
+        let table = [(0, 0), (86_399_999, 0), (86_400_000, 1), (-1, -1)];
+        assert!(table.iter().all(|(ms, day)| Timestamp::from_millis(*ms).day() == *day));
     }
 
     #[test]

@@ -200,6 +200,8 @@ fn settings(config: &Config, seed: Option<u64>) -> Result<Settings, Failure> {
         stake_min: overround_domain::money::Cents::new(config.stake_cents_min),
         stake_max: overround_domain::money::Cents::new(config.stake_cents_max),
         payout_max: overround_domain::money::Cents::new(config.payout_cents_max),
+        payout_day_max: (config.payout_cents_day_max > 0)
+            .then(|| overround_domain::money::Cents::new(config.payout_cents_day_max)),
         in_play_limit_pct: config.in_play_limit_pct,
         legs_max: config.legs_max,
         duplicate_window_ms: config.duplicate_window_ms,

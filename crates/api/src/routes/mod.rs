@@ -3,6 +3,7 @@
 mod accounts;
 mod answer;
 mod bets;
+mod caps;
 mod events;
 mod exposure;
 mod feeds;
@@ -50,6 +51,8 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(markets::resume_market))
         .routes(routes!(markets::close_market))
         .routes(routes!(markets::settle_market))
+        .routes(routes!(caps::list_caps, caps::set_cap))
+        .routes(routes!(caps::release_cap))
         .routes(routes!(limits::list_limits, limits::set_limits))
         .routes(routes!(limits::release_limits))
         .routes(routes!(limits::list_factors, limits::set_factor))

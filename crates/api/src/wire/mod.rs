@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod bets;
+pub mod caps;
 pub mod events;
 pub mod exposure;
 pub mod feeds;

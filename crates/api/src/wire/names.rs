@@ -61,6 +61,8 @@ names! {
     BetKind is betting::BetKind { Single = "SINGLE", Parlay = "PARLAY" }
     /// What becomes of a stake that is above what may be taken.
     FillMode is betting::FillMode { Normal = "NORMAL", FillAndKill = "FILL_AND_KILL" }
+    /// What a cap counts of each bet: what an open one may win, given back when it closes, or what any was staked.
+    CapMeasure is betting::CapMeasure { Liability = "LIABILITY", Stakes = "STAKES" }
     /// The kind of selection of a leg.
     LegType is betting::LegType { Straight = "STRAIGHT", Sgp = "SGP", Prop = "PROP" }
     /// Whether a bet is open.

@@ -1,5 +1,6 @@
 //! What limits the stakes of bets: set by traders, with a reason, and read by the lanes with each batch.
 
+use super::caps::CapView;
 use crate::authored::{check_author, check_reason};
 use crate::wallet::key_mismatch;
 use crate::{Answer, App, Error, Keyed, Listed, Page};
@@ -9,6 +10,8 @@ use overround_domain::ids::{AccountId, DomainEventId, LimitId, MarketId};
 use overround_domain::money::Currency;
 use overround_domain::time::Timestamp;
 use overround_store::betting::account_factors::{self, FactorChange, FactorRow};
+use overround_store::betting::allowances;
+use overround_store::betting::caps::{self, CapChange};
 use overround_store::betting::limits::{self, LimitChange, LimitRow};
 use overround_store::wallet::actor_idempotency::{self, Claimed};
 use overround_store::{Isolation, Tx, events, market};
@@ -56,9 +59,10 @@ pub struct FactorView {
 }
 
 /// A change of what limits stakes.
-enum Change {
+pub(super) enum Change {
     Limit(LimitChange),
     Factor(FactorChange),
+    Cap(CapChange),
 }
 
 /// What a transaction came to: the view that was made now, or kept before.
@@ -128,7 +132,7 @@ impl App {
         Ok(rows.into_iter().map(factor_view).collect())
     }
 
-    async fn must_be_a_market(&self, id: MarketId) -> Result<(), Error> {
+    pub(super) async fn must_be_a_market(&self, id: MarketId) -> Result<(), Error> {
         // Markets are never deleted, so this need not stand in a transaction.
         match market::markets::load(self.store().read(), &[id]).await?.is_empty() {
             true => Err(Error::Invalid {
@@ -139,7 +143,11 @@ impl App {
         }
     }
 
-    async fn change<T: DeserializeOwned>(&self, change: Change, keyed: Keyed) -> Result<Answer<T>, Error> {
+    pub(super) async fn change<T: DeserializeOwned>(
+        &self,
+        change: Change,
+        keyed: Keyed,
+    ) -> Result<Answer<T>, Error> {
         check_reason(change.reason())?;
         check_author(change.actor(), &keyed)?;
         let trace_id = keyed.trace_id.clone();
@@ -181,6 +189,12 @@ impl App {
                 let row = account_factors::set(tx, id, change, now).await?;
                 (serde_json::to_value(factor_view(row.clone())), self.factor_changed(&row, keyed))
             }
+            Change::Cap(change) => {
+                let row = caps::set(tx, id, change, now).await?;
+                let used = allowances::share_out(tx, row.id, row.amount, self.cells()).await?;
+                let event = self.cap_changed(&row, keyed);
+                (serde_json::to_value(CapView::new(row, used)), event)
+            }
         };
         let view = view.map_err(|error| {
             overround_store::Error::inconsistent("wallet.actor_idempotency", "answer", &keyed.key, error)
@@ -213,7 +227,7 @@ impl App {
         self.changed(EventType::FactorChanged, row.id, row.version, payload, keyed)
     }
 
-    fn changed(
+    pub(super) fn changed(
         &self,
         event_type: EventType,
         of: LimitId,
@@ -240,6 +254,7 @@ impl Change {
         match self {
             Self::Limit(change) => &change.actor,
             Self::Factor(change) => &change.actor,
+            Self::Cap(change) => &change.actor,
         }
     }
 
@@ -247,6 +262,7 @@ impl Change {
         match self {
             Self::Limit(change) => &change.reason,
             Self::Factor(change) => &change.reason,
+            Self::Cap(change) => &change.reason,
         }
     }
 }

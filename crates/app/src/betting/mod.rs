@@ -1,10 +1,12 @@
 //! Placing bets and reading them.
 
+mod caps;
 mod exposure;
 mod limits;
 mod place_bet;
 mod read;
 
+pub use caps::CapView;
 pub use exposure::{CurrencyExposure, ExposureView};
 pub use limits::{FactorView, LimitView};
 pub(crate) use read::stored_receipt;

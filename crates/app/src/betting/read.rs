@@ -36,7 +36,7 @@ impl BetReceipt {
             accepted_at: bet.accepted_at,
             kind: bet.kind,
             stake: bet.stake,
-            requested_stake: requested(bet.limited, bet.stake),
+            requested_stake: requested(bet.limited.as_ref(), bet.stake),
             currency: bet.currency,
             potential_payout: bet.potential_payout,
             price_policy: bet.price_policy,
@@ -49,7 +49,7 @@ impl BetReceipt {
 }
 
 /// What was asked for, where it is not what was staked.
-fn requested(limited: Option<LimitDecision>, stake: Cents) -> Option<Cents> {
+fn requested(limited: Option<&LimitDecision>, stake: Cents) -> Option<Cents> {
     limited.map(|decision| decision.requested_stake_cents).filter(|requested| *requested != stake)
 }
 
@@ -63,7 +63,7 @@ impl BetView {
             accepted_at: row.accepted_at.unwrap_or(row.created_at),
             kind: row.kind,
             stake: row.stake,
-            requested_stake: requested(row.limited, row.stake),
+            requested_stake: requested(row.limited.as_ref(), row.stake),
             currency: row.currency,
             potential_payout: row.potential_payout,
             price_policy: row.price_policy,

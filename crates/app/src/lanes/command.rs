@@ -1,5 +1,6 @@
 //! What a lane is asked for, and what it answers.
 
+use super::caps::Needs;
 use crate::Keyed;
 use crate::betting::BetReceipt;
 use crate::wallet::{ByHand, Done, Player};
@@ -107,6 +108,8 @@ pub(crate) enum Outcome {
     UsedKey,
     /// Another process has its cell in hand: it was not carried out, and waits for its turn.
     NotItsTurn,
+    /// Its cell's shares of caps are too small for the bet: it was not carried out, and is again once they got more.
+    ShortOfCaps(Needs),
     /// Its deadline had passed when its turn came: it was not carried out.
     Expired,
 }

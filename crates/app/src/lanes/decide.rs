@@ -56,6 +56,8 @@ pub(super) struct Decider<'a> {
     pub instant: Instant,
     pub rules: &'a Rules,
     pub snapshots: &'a BTreeMap<MarketId, OnSale>,
+    /// Whether what other cells have left of caps was already gathered for these commands.
+    pub gathered: bool,
     pub loaded: Loaded,
     pub writes: Writes,
 }
@@ -132,17 +134,25 @@ impl Decider<'_> {
             currency: account.currency,
             available: account.available(),
             recent,
+            today: self.loaded.today.get(&account.id).copied(),
         };
         let markets = self.views(command);
         let limits_version = self.loaded.limits.version();
+        let caps = self.cap_rooms(command);
         let context = PlaceContext {
             now: self.now,
             player: &view,
             markets: &markets,
             rules: self.rules,
             limits_version,
+            caps: &caps,
         };
-        let bet = match place(&command.request, &context) {
+        let decided = place(&command.request, &context);
+        if let Some(needs) = self.short_of_caps(command, &context, &decided) {
+            self.answer(&command.player, &command.keyed, None);
+            return Ok(Ok(Outcome::ShortOfCaps(needs)));
+        }
+        let bet = match decided {
             Ok(bet) => bet,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -152,6 +162,8 @@ impl Decider<'_> {
         if let Err(error) = self.post(&command.player, &posting) {
             return insufficient(error).map(Err);
         }
+        self.take(command.player.cell, &bet)?;
+        self.count_for_today(&command.player, &bet)?;
         self.remember(command, view.recent);
         let receipt = self.write_bet(command, bet);
         Ok(Ok(Outcome::Placed(Box::new(receipt))))
@@ -174,6 +186,17 @@ impl Decider<'_> {
                 (leg.market_id, MarketView { fence, snapshot, limits })
             })
             .collect()
+    }
+
+    /// Counts what an accepted bet may return for its account's day.
+    fn count_for_today(&mut self, player: &Player, bet: &AcceptedBet) -> Result<(), Error> {
+        if let Some(today) = self.loaded.today.get_mut(&player.account_id) {
+            let payouts = today.payouts.checked_add(bet.potential_payout);
+            today.payouts =
+                payouts.ok_or_else(|| impossible("a day's payouts pass the end of the numbers"))?;
+            self.writes.day_payouts.insert((player.account_id, player.cell), today.payouts);
+        }
+        Ok(())
     }
 
     /// Remembers the bet among the account's latest, and forgets those past the window, or so far ahead of it

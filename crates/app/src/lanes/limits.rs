@@ -1,8 +1,8 @@
 //! What limits stakes, as this process last read it. Nothing is read twice while its version stands, which every batch of
 //! bets reads with its fences: a batch is decided by the limits of its own snapshot of the database.
 
-use overround_domain::betting::{LegLimits, LimitBook, MarketClass};
-use overround_domain::ids::{AccountId, MarketId};
+use overround_domain::betting::{Cap, CappedLeg, LegLimits, LimitBook, MarketClass};
+use overround_domain::ids::{AccountId, MarketId, OutcomeId};
 use overround_domain::money::Currency;
 use overround_store::betting::limits;
 use overround_store::{Error, Tx};
@@ -72,6 +72,20 @@ impl Limits {
         }
         let classes = self.classes();
         self.book.of_leg(account, currency, market, classes.get(&market))
+    }
+
+    /// The caps that a bet on these legs counts for.
+    pub(super) fn caps_of(
+        &self,
+        legs: impl Iterator<Item = (MarketId, OutcomeId)> + Clone,
+        currency: Currency,
+    ) -> Vec<Cap> {
+        if self.book.caps.is_empty() {
+            return Vec::new();
+        }
+        let classes = self.classes();
+        let legs = legs.map(|(market, outcome)| CappedLeg { market, outcome, class: classes.get(&market) });
+        self.book.caps.of_bet(legs, currency)
     }
 
     fn classes(&self) -> std::sync::MutexGuard<'_, HashMap<MarketId, MarketClass>> {

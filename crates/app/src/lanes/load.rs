@@ -1,13 +1,17 @@
 //! Load: the rows that a batch's commands touch.
 
+use super::caps;
 use super::command::{Command, MoveMoney};
 use super::limits::{LimitCache, Limits};
 use crate::wallet::{Act, ByHand, Player};
-use overround_domain::betting::{Fence, RecentBet};
+use overround_domain::betting::{DayPayouts, Fence, RecentBet, Rules};
 use overround_domain::ids::{AccountId, BetId, MarketId, PostingId};
+use overround_domain::money::Cents;
 use overround_domain::time::Timestamp;
 use overround_domain::wallet::{Book, Cell};
+use overround_store::betting::allowances::{self, ShareKey};
 use overround_store::betting::bets::{self, BetKey, BetRow};
+use overround_store::betting::day_payouts;
 use overround_store::betting::legs::{self, LegRow};
 use overround_store::market::fences::Locked;
 use overround_store::wallet::idempotency::{self, Begin, Claim, Claimed};
@@ -25,10 +29,14 @@ pub(super) struct Loaded {
     pub book: Book,
     /// The bets of each player's last seconds.
     pub recent: BTreeMap<AccountId, Vec<RecentBet>>,
+    /// What the bets of each player's day may return, where the rules bound it.
+    pub today: BTreeMap<AccountId, DayPayouts>,
     /// The fences of the markets that bets are on.
     pub fences: BTreeMap<(MarketId, Cell), Fence>,
     /// What limits the stakes of bets.
     pub limits: Arc<Limits>,
+    /// What is left of the shares of caps that bets take from, or give back to.
+    pub allowances: BTreeMap<ShareKey, Cents>,
     /// The postings to reverse that were reversed before.
     pub reversed: BTreeSet<PostingId>,
     /// The number of the last freeze of each account that is to be frozen or let go and has one.
@@ -52,6 +60,7 @@ pub(super) async fn load(
     commands: &[Arc<Command>],
     begin: Begin,
     limits: &LimitCache,
+    rules: &Rules,
     now: Timestamp,
 ) -> Result<Loaded, Error> {
     let Claimed { cells, first } = claim(tx, commands, begin, now).await?;
@@ -70,7 +79,12 @@ pub(super) async fn load(
     let reversed = wallet::reversals::among(tx, &to_reverse(&commands), &in_cells).await?;
     let freezes = wallet::freezes::versions(tx, &to_freeze(&commands), &in_cells).await?;
     let bets = load_bets(tx, &commands, &in_cells).await?;
-    Ok(Loaded { cells, first, book, recent, fences, limits, reversed, freezes, bets })
+    let allowances = allowances::lock(tx, &caps::shares(&limits, &commands, &bets)).await?;
+    let today = match rules.payout_day_max {
+        Some(_) => day_payouts::lock(tx, &who_bets(&commands), now.day()).await?,
+        None => BTreeMap::new(),
+    };
+    Ok(Loaded { cells, first, book, recent, today, fences, limits, allowances, reversed, freezes, bets })
 }
 
 async fn claim(
@@ -141,6 +155,13 @@ fn wanted_fences(commands: &[Arc<Command>]) -> Vec<(MarketId, Cell)> {
         .flat_map(|place| place.request.legs.iter().map(|leg| (leg.market_id, place.player.cell)))
         .collect();
     wanted.into_iter().collect()
+}
+
+fn who_bets(commands: &[Arc<Command>]) -> Vec<(AccountId, Cell)> {
+    let bets = commands.iter().filter(|command| matches!(***command, Command::Place(_)));
+    let who: BTreeSet<(AccountId, Cell)> =
+        bets.map(|command| (command.player().account_id, command.player().cell)).collect();
+    who.into_iter().collect()
 }
 
 fn acts_by_hand(commands: &[Arc<Command>]) -> impl Iterator<Item = (&Player, &ByHand)> {

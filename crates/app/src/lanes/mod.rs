@@ -6,6 +6,7 @@
 //! A batch of one takes the same path. Correctness never depends on lanes: constraints and
 //! serializability hold between processes; lanes make conflicts rare and commits cheap.
 
+mod caps;
 mod command;
 mod decide;
 mod limits;

@@ -1,6 +1,7 @@
 //! Running a batch: the cache, the transaction, the replies; and finding the culprit of a failure.
 
 use super::Job;
+use super::caps::{self, Needs};
 use super::command::{Command, Outcome, Reply};
 use super::decide::{Decider, KeptAnswer, OnSale};
 use super::limits::LimitCache;
@@ -13,6 +14,7 @@ use crate::wallet::key_mismatch;
 use crate::{Clock, Error, Settings};
 use overround_domain::betting::Rules;
 use overround_domain::ids::{AccountId, MarketId};
+use overround_domain::money::Cents;
 use overround_live::{Freshness, Held, Live};
 use overround_store::wallet::idempotency::{self, Begin};
 use overround_store::wallet::turns;
@@ -42,6 +44,24 @@ pub(super) struct Runner {
     batch_max: usize,
     /// Whether it met another process at a cell just now.
     meets_others: AtomicBool,
+}
+
+/// How commands are carried out.
+#[derive(Clone, Copy)]
+struct How {
+    /// Though their turn did not come.
+    out_of_turn: bool,
+    /// After what other cells have left of caps was gathered for them.
+    gathered: bool,
+}
+
+/// Jobs that were not carried out.
+#[derive(Default)]
+struct PutOff {
+    not_their_turn: Vec<Job>,
+    short_of_caps: Vec<Job>,
+    /// What the latter need of shares.
+    needs: Needs,
 }
 
 /// Who waited so long for its turn at a cell met another process there; asking alone takes less.
@@ -103,24 +123,32 @@ impl Runner {
         snapshots: Arc<BTreeMap<MarketId, OnSale>>,
         out_of_turn: bool,
     ) -> Vec<Job> {
-        let (mut waiting, mut not_their_turn) = (vec![jobs], Vec::new());
-        while let Some(jobs) = waiting.pop() {
+        let how = How { out_of_turn, gathered: false };
+        let (mut waiting, mut not_their_turn) = (vec![(jobs, how)], Vec::new());
+        while let Some((jobs, how)) = waiting.pop() {
             let (mut now, later) = without_repeated_keys(jobs);
             if !later.is_empty() {
-                waiting.push(later);
+                waiting.push((later, how));
             }
             if now.is_empty() {
                 continue;
             }
             let commands: Arc<Vec<Arc<Command>>> =
                 Arc::new(now.iter().map(|job| Arc::clone(&job.command)).collect());
-            match self.transact(commands, &snapshots, out_of_turn).await {
-                Ok(outcomes) => not_their_turn.extend(self.reply(now, outcomes).await),
+            match self.transact(commands, &snapshots, how).await {
+                Ok(outcomes) => {
+                    let put_off = self.reply(now, outcomes).await;
+                    not_their_turn.extend(put_off.not_their_turn);
+                    if !put_off.short_of_caps.is_empty() {
+                        caps::gather(&self.store, put_off.needs).await;
+                        waiting.push((put_off.short_of_caps, How { gathered: true, ..how }));
+                    }
+                }
                 Err(error) if now.len() > 1 && splits(&error) => {
                     metrics::counter!("overround_lane_split_total").increment(1);
                     let rest = now.split_off(now.len() / 2);
-                    waiting.push(rest);
-                    waiting.push(now);
+                    waiting.push((rest, how));
+                    waiting.push((now, how));
                 }
                 Err(error) => fail(now, Error::from(error)),
             }
@@ -134,15 +162,15 @@ impl Runner {
         &self,
         commands: Arc<Vec<Arc<Command>>>,
         snapshots: &Arc<BTreeMap<MarketId, OnSale>>,
-        out_of_turn: bool,
+        how: How,
     ) -> Result<Vec<Outcome>, overround_store::Error> {
         metrics::histogram!("overround_lane_batch_size").record(super::count(commands.len()));
         let began = Instant::now();
-        let begin = Begin { may_have_used_keys: false, out_of_turn };
-        let mut outcomes = self.attempt(&commands, snapshots, begin).await;
+        let begin = Begin { may_have_used_keys: false, out_of_turn: how.out_of_turn };
+        let mut outcomes = self.attempt(&commands, snapshots, begin, how.gathered).await;
         if outcomes.as_ref().is_err_and(idempotency::is_used_key) {
-            let begin = Begin { may_have_used_keys: true, out_of_turn };
-            outcomes = self.attempt(&commands, snapshots, begin).await;
+            let begin = Begin { may_have_used_keys: true, ..begin };
+            outcomes = self.attempt(&commands, snapshots, begin, how.gathered).await;
         }
         metrics::histogram!("overround_lane_tx_seconds").record(began.elapsed().as_secs_f64());
         outcomes
@@ -154,6 +182,7 @@ impl Runner {
         commands: &Arc<Vec<Arc<Command>>>,
         snapshots: &Arc<BTreeMap<MarketId, OnSale>>,
         begin: Begin,
+        gathered: bool,
     ) -> Result<Vec<Outcome>, overround_store::Error> {
         let (commands, snapshots) = (Arc::clone(commands), Arc::clone(snapshots));
         let (clock, rules) = (self.cache.clock.clone(), Arc::clone(&self.rules));
@@ -164,13 +193,14 @@ impl Runner {
                 let (clock, rules, limits) = (clock.clone(), Arc::clone(&rules), Arc::clone(&limits));
                 Box::pin(async move {
                     let now = clock.now();
-                    let loaded = load::load(tx, &commands, begin, &limits, now).await?;
+                    let loaded = load::load(tx, &commands, begin, &limits, &rules, now).await?;
                     let decider = Decider {
                         clock: &clock,
                         now,
                         instant: Instant::now(),
                         rules: &rules,
                         snapshots: &snapshots,
+                        gathered,
                         loaded,
                         writes: Writes::default(),
                     };
@@ -230,13 +260,21 @@ impl Runner {
         OnSale { snapshot: held.snapshot, until }
     }
 
-    /// Answers jobs, and gives back those whose turn it is not.
-    async fn reply(&self, jobs: Vec<Job>, outcomes: Vec<Outcome>) -> Vec<Job> {
-        let mut not_their_turn = Vec::new();
+    /// Answers jobs, and gives back those that were not carried out.
+    async fn reply(&self, jobs: Vec<Job>, outcomes: Vec<Outcome>) -> PutOff {
+        let mut put_off = PutOff::default();
         for (job, outcome) in jobs.into_iter().zip(outcomes) {
             let reply = match outcome {
                 Outcome::NotItsTurn => {
-                    not_their_turn.push(job);
+                    put_off.not_their_turn.push(job);
+                    continue;
+                }
+                Outcome::ShortOfCaps(needs) => {
+                    put_off.short_of_caps.push(job);
+                    for (share, cents) in needs {
+                        let needed = put_off.needs.entry(share).or_default();
+                        *needed = needed.checked_add(cents).unwrap_or(Cents::new(i64::MAX));
+                    }
                     continue;
                 }
                 Outcome::UsedKey => self.replay(&job.command).await,
@@ -249,7 +287,7 @@ impl Runner {
             // A caller that went away needs no answer: it will ask again with its key.
             drop(job.reply.send(reply));
         }
-        not_their_turn
+        put_off
     }
 
     /// The answer of the request that was executed under the key.

@@ -57,6 +57,7 @@ impl Decider<'_> {
             "return_cents": settlement.returned, "currency": bet.currency,
         });
         self.event(EventType::BetSettled, bet.cell, bet.id.uuid(), version, payload, None);
+        self.give_back(&bet.id);
         if let Some(loaded) = self.loaded.bets.get_mut(&bet.id) {
             loaded.row.status = settlement.status;
         }

@@ -3,8 +3,11 @@
 use overround_domain::betting::{LegResult, RecentBet};
 use overround_domain::events::DomainEvent;
 use overround_domain::ids::{AccountId, BetId};
+use overround_domain::money::Cents;
 use overround_domain::wallet::{Account, Cell};
+use overround_store::betting::allowances::{self, ShareChange, ShareKey};
 use overround_store::betting::bets::{self, NewBet};
+use overround_store::betting::day_payouts;
 use overround_store::betting::legs::{self, NewLeg};
 use overround_store::betting::settlements::{self, NewSettlement};
 use overround_store::wallet::accounts;
@@ -28,6 +31,8 @@ pub(super) struct Writes {
     pub legs: Vec<NewLeg>,
     pub decided: Vec<(BetId, i16, Cell, LegResult)>,
     pub settlements: Vec<NewSettlement>,
+    pub day_payouts: BTreeMap<(AccountId, Cell), Cents>,
+    pub shares: BTreeMap<ShareKey, ShareChange>,
     pub events: Vec<DomainEvent>,
 }
 
@@ -54,6 +59,8 @@ pub(super) async fn write(tx: &mut Tx, mut writes: Writes) -> Result<(), Error> 
     legs::decide(&mut statement, &writes.decided);
     bets::settle(&mut statement, &settled);
     settlements::insert(&mut statement, &writes.settlements);
+    day_payouts::write(&mut statement, &writes.day_payouts);
+    allowances::change(&mut statement, &writes.shares);
     events::add(&mut statement, &writes.events);
     statement.execute(tx).await
 }

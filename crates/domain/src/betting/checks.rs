@@ -4,8 +4,8 @@
 use super::limits::{Ceilings, house_stake, largest_paying, largest_stake};
 use super::product::Product;
 use super::{
-    Factor, Fence, FillMode, LEGS_MAX, LegLimits, LegRequest, LegType, PlaceBet, PlaceContext, RefusalCode,
-    RefusalData,
+    CapLevel, Factor, Fence, FillMode, LEGS_MAX, LegLimits, LegRequest, LegType, PlaceBet, PlaceContext,
+    RefusalCode, RefusalData,
 };
 use crate::ids::OutcomeId;
 use crate::markets::{MarketStatus, Quote, Snapshot, SuspensionReason};
@@ -70,7 +70,9 @@ pub(super) const CHECKS: &[(RefusalCode, Check)] = &[
     (RefusalCode::LegTypeNotAllowed, Check::Leg(leg_type_not_allowed)),
     (RefusalCode::CurrencyMismatch, Check::Bet(currency_mismatch)),
     (RefusalCode::BelowMin, Check::Bet(below_min)),
+    (RefusalCode::AboveEventMax, Check::Bet(above_event_max)),
     (RefusalCode::AboveMax, Check::Bet(above_max)),
+    (RefusalCode::CombinationMax, Check::Bet(combination_max)),
     (RefusalCode::MaxPayout, Check::Bet(max_payout)),
     (RefusalCode::InsufficientFunds, Check::Bet(insufficient_funds)),
 ];
@@ -91,7 +93,7 @@ impl<'a> Attempt<'a> {
     pub(super) fn stake(&self) -> Cents {
         let asked = self.request.stake;
         match (self.request.fill, &self.offer) {
-            (FillMode::FillAndKill, Some((_, ceilings))) => asked.min(ceilings.both()),
+            (FillMode::FillAndKill, Some((_, ceilings))) => asked.min(ceilings.all()),
             _ => asked,
         }
     }
@@ -155,9 +157,18 @@ fn ceilings(legs: &[SeenLeg<'_>], price: &Product, context: &PlaceContext<'_>) -
         let in_play = leg.snapshot.is_some_and(|snapshot| snapshot.in_play);
         largest_stake(&leg.limits, in_play.then_some(rules.in_play_limit_pct), price)
     });
+    let by_caps = |levels: [CapLevel; 2]| {
+        let rooms = context.caps.iter().filter(move |room| levels.contains(&room.cap.level));
+        rooms.map(|room| room.largest_stake(price))
+    };
+    let any = Cents::new(i64::MAX);
     Ceilings {
-        stake: by_limits.fold(house_stake(rules.stake_max, factor), Cents::min),
-        payout: largest_paying(rules.payout_max, price),
+        event: by_caps([CapLevel::Sport, CapLevel::Event]).fold(any, Cents::min),
+        stake: by_limits
+            .chain(by_caps([CapLevel::Market, CapLevel::Outcome]))
+            .fold(house_stake(rules.stake_max, factor), Cents::min),
+        combination: by_caps([CapLevel::Combination; 2]).fold(any, Cents::min),
+        payout: largest_paying(context.payout_max(), price),
     }
 }
 
@@ -305,25 +316,39 @@ fn below_min(bet: &Attempt<'_>) -> Option<Finding> {
         .then(|| bounded(format!("the stake is below the least, {stake_min} minor units"), bet))
 }
 
+fn above_event_max(bet: &Attempt<'_>) -> Option<Finding> {
+    bet.is_above(|ceilings| ceilings.event).then(|| {
+        let most = bet.offer.as_ref().map_or(Cents::ZERO, |(_, ceilings)| ceilings.event);
+        bounded(format!("the house still takes {most} minor units on the event or its sport"), bet)
+    })
+}
+
 fn above_max(bet: &Attempt<'_>) -> Option<Finding> {
     bet.is_above(|ceilings| ceilings.stake).then(|| {
         let most = bet.offer.as_ref().map_or(Cents::ZERO, |(_, ceilings)| ceilings.stake);
-        bounded(format!("the stake is above the largest by the limits, {most} minor units"), bet)
+        bounded(format!("the stake is above the largest by the limits and caps, {most} minor units"), bet)
     })
 }
 
 /// The finding, with the stakes that would be taken. Where the largest is below the least, none would: it is 0.
 fn bounded(message: String, bet: &Attempt<'_>) -> Finding {
     let mut finding = plain(message);
-    let most = bet.offer.as_ref().map_or(Cents::ZERO, |(_, ceilings)| ceilings.both());
+    let most = bet.offer.as_ref().map_or(Cents::ZERO, |(_, ceilings)| ceilings.all());
     let most = if most < bet.stake_min() { Cents::ZERO } else { most };
     finding.data.stake_cents_min = Some(bet.stake_min().get());
     finding.data.stake_cents_max = Some(most.get());
     finding
 }
 
+fn combination_max(bet: &Attempt<'_>) -> Option<Finding> {
+    bet.is_above(|ceilings| ceilings.combination).then(|| {
+        let most = bet.offer.as_ref().map_or(Cents::ZERO, |(_, ceilings)| ceilings.combination);
+        bounded(format!("the house still takes {most} minor units on this combination of legs"), bet)
+    })
+}
+
 fn max_payout(bet: &Attempt<'_>) -> Option<Finding> {
-    let payout_max = bet.context.rules.payout_max;
+    let payout_max = bet.context.payout_max();
     bet.is_above(|ceilings| ceilings.payout)
         .then(|| bounded(format!("the potential payout is above the largest, {payout_max} minor units"), bet))
 }

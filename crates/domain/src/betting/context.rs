@@ -1,6 +1,6 @@
 //! What a bet is decided over: the player, the markets, the rules' numbers and the time.
 
-use super::LegLimits;
+use super::{CapRoom, LegLimits};
 use crate::ids::MarketId;
 use crate::markets::{MarketStatus, Snapshot};
 use crate::money::{Cents, Currency};
@@ -41,6 +41,15 @@ pub struct RecentBet {
     pub at: Timestamp,
 }
 
+/// What an account's bets of one day may return together, whatever became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayPayouts {
+    /// The day in UTC, counted from 1970-01-01.
+    pub day: i64,
+    /// The potential payouts of the bets that were accepted on it, in minor units.
+    pub payouts: Cents,
+}
+
 /// The player's account as a bet is checked against it.
 #[derive(Debug, Clone)]
 pub struct PlayerView {
@@ -52,6 +61,8 @@ pub struct PlayerView {
     pub available: Cents,
     /// Its bets of the last seconds.
     pub recent: Vec<RecentBet>,
+    /// Its bets of the day; none where the rules do not ask.
+    pub today: Option<DayPayouts>,
 }
 
 /// The numbers of the betting rules. Money is in minor units of any currency.
@@ -65,6 +76,8 @@ pub struct Rules {
     pub stake_max: Cents,
     /// The largest potential payout.
     pub payout_max: Cents,
+    /// The largest potential payout of all bets together that an account places in a day, in UTC; none: any.
+    pub payout_day_max: Option<Cents>,
     /// What is left of the limits of markets in play, in per cent.
     pub in_play_limit_pct: u32,
     /// The largest number of legs; above [`LEGS_MAX`] it counts as that.
@@ -80,10 +93,23 @@ impl Default for Rules {
             stake_min: Cents::new(100),
             stake_max: Cents::new(1_000_000),
             payout_max: Cents::new(100_000_000),
+            payout_day_max: None,
             in_play_limit_pct: 50,
             legs_max: LEGS_MAX,
             duplicate_window_ms: 3_000,
         }
+    }
+}
+
+impl PlaceContext<'_> {
+    /// The largest potential payout of the bet: by itself, and with the account's others of the day.
+    pub(super) fn payout_max(&self) -> Cents {
+        let left = |most: Cents| {
+            let payouts = self.player.today.map_or(Cents::ZERO, |today| today.payouts);
+            most.checked_sub(payouts).unwrap_or(Cents::ZERO).max(Cents::ZERO)
+        };
+        let of_day = self.rules.payout_day_max.map(left);
+        of_day.map_or(self.rules.payout_max, |of_day| of_day.min(self.rules.payout_max))
     }
 }
 
@@ -100,4 +126,6 @@ pub struct PlaceContext<'a> {
     pub rules: &'a Rules,
     /// The version of the limits that stand in the markets' views.
     pub limits_version: i64,
+    /// The hard caps that the bet counts for, and what is left of them.
+    pub caps: &'a [CapRoom],
 }

@@ -2,7 +2,8 @@
 //! (betting rules, "Limits and exposure").
 
 use super::product::Product;
-use crate::ids::{AccountId, MarketId};
+use super::{CapBook, CapTake};
+use crate::ids::{AccountId, EventId, MarketId};
 use crate::money::{Cents, Currency};
 use num_bigint::BigUint;
 use num_traits::ToPrimitive;
@@ -141,6 +142,8 @@ impl LimitScope {
 /// What a market is, as far as limits ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarketClass {
+    /// Its event.
+    pub event: EventId,
     /// Its event's sport.
     pub sport: String,
     /// Its type.
@@ -171,6 +174,8 @@ pub struct LimitBook {
     pub limits: BTreeMap<(LimitScope, Currency), StakeLimits>,
     /// The factors that are not one, by account and sport.
     pub factors: BTreeMap<(AccountId, String), Factor>,
+    /// The hard caps.
+    pub caps: CapBook,
 }
 
 impl LimitBook {
@@ -178,7 +183,9 @@ impl LimitBook {
     pub fn asks_for_class(&self) -> bool {
         let by_class =
             |scope: &LimitScope| matches!(scope.level(), LimitLevel::Sport | LimitLevel::MarketType);
-        !self.factors.is_empty() || self.limits.keys().any(|(scope, _)| by_class(scope))
+        !self.factors.is_empty()
+            || self.caps.asks_for_class()
+            || self.limits.keys().any(|(scope, _)| by_class(scope))
     }
 
     /// What limits a leg on a market. Without its class, what asks for it does not count.
@@ -202,7 +209,7 @@ impl LimitBook {
 }
 
 /// How a bet's stake was limited: frozen on the bet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitDecision {
     /// The version of the [`LimitBook`] that it was decided by.
     pub limits_version: i64,
@@ -210,21 +217,31 @@ pub struct LimitDecision {
     pub stake_cents_max: Cents,
     /// The stake that was asked for.
     pub requested_stake_cents: Cents,
+    /// What it took of hard caps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caps: Vec<CapTake>,
+    /// The day of its account that its payout counts for, where the house bounds them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payout_day: Option<i64>,
 }
 
 /// The largest stakes that a bet may have, whatever the balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ceilings {
-    /// By the limits, the factors and the house's largest stake.
+    /// By the caps on events and sports; the largest number where there is none.
+    pub(super) event: Cents,
+    /// By the limits, the factors, the house's largest stake, and the caps on markets and outcomes.
     pub(super) stake: Cents,
-    /// By the house's largest payout.
+    /// By the caps on the combination of legs; the largest number where there is none.
+    pub(super) combination: Cents,
+    /// By the house's largest payouts, of a bet and of an account's day.
     pub(super) payout: Cents,
 }
 
 impl Ceilings {
-    /// The largest stake that both allow.
-    pub(super) fn both(self) -> Cents {
-        self.stake.min(self.payout)
+    /// The largest stake that all allow.
+    pub(super) fn all(self) -> Cents {
+        self.event.min(self.stake).min(self.combination).min(self.payout)
     }
 }
 

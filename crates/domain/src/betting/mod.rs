@@ -1,6 +1,7 @@
 //! Bets: how one is decided, what it returns, and why it is refused.
 
 mod bet;
+mod caps;
 mod checks;
 mod context;
 mod exposure;
@@ -14,7 +15,8 @@ mod request;
 mod settle;
 
 pub use bet::{Acceptance, BetKind, BetResult, BetStatus, LegType, VoidPolicy};
-pub use context::{Fence, LEGS_MAX, MarketView, PlaceContext, PlayerView, RecentBet, Rules};
+pub use caps::{Cap, CapBook, CapLevel, CapMeasure, CapRoom, CapScope, CapTake, CappedLeg, Combination};
+pub use context::{DayPayouts, Fence, LEGS_MAX, MarketView, PlaceContext, PlayerView, RecentBet, Rules};
 pub use exposure::{Exposure, ExposureError, Figures, OpenBet, Shape, total_stakes, worst};
 pub use formula::{Fraction, FractionError, LegResult, VoidFactor, free_bet_return, leg_factor, stake_share};
 pub use limits::{

@@ -2,8 +2,8 @@
 
 use super::checks::{Attempt, CHECKS, Check, Finding, SeenLeg};
 use super::{
-    BetKind, Factor, LegType, LimitDecision, PlaceBet, PlaceContext, PricePolicy, Refusal, RefusalCode,
-    VoidPolicy,
+    BetKind, Cap, CapRoom, CapTake, Factor, LegType, LimitDecision, PlaceBet, PlaceContext, PricePolicy,
+    Refusal, RefusalCode, VoidPolicy,
 };
 use crate::ids::{EventId, MarketId, OutcomeId};
 use crate::markets::{Line, Snapshot};
@@ -93,30 +93,41 @@ fn accept(bet: &Attempt<'_>) -> Result<AcceptedBet, Refusal> {
     let not_on_sale = || Refusal::new(RefusalCode::BettingSuspended, "an outcome is not on sale");
     let too_large = || Refusal::new(RefusalCode::MaxPayout, "the potential payout is too large");
     let legs_accepted = legs_accepted.ok_or_else(not_on_sale)?;
+    let potential_payout = bet.payout().ok_or_else(too_large)?;
     Ok(AcceptedBet {
         kind: BetKind::of_legs(legs_accepted.len()),
         stake: bet.stake(),
         currency: request.currency,
-        potential_payout: bet.payout().ok_or_else(too_large)?,
+        potential_payout,
         price_policy: request.price_policy,
         void_policy: VoidPolicy::Leg,
         rules_version: context.rules.rules_version,
         bet_delay_ms: legs.iter().filter_map(|leg| leg.snapshot).map(delay_ms).max().unwrap_or(0),
         accepted_at: context.now,
-        limited: limited(bet),
+        limited: limited(bet, potential_payout),
         legs: legs_accepted,
     })
 }
 
 /// What is kept of how the stake was limited.
-fn limited(bet: &Attempt<'_>) -> Option<LimitDecision> {
+fn limited(bet: &Attempt<'_>, potential_payout: Cents) -> Option<LimitDecision> {
     let (_, ceilings) = bet.offer.as_ref()?;
     let by_limits =
         bet.legs.iter().any(|leg| !leg.limits.limits.is_none() || leg.limits.factor != Factor::ONE);
-    (by_limits || bet.stake() != bet.request.stake).then_some(LimitDecision {
+    let take = |room: &CapRoom| {
+        let Cap { id: cap_id, measure, .. } = room.cap;
+        CapTake { cap_id, measure, cents: measure.of(bet.stake(), potential_payout) }
+    };
+    let caps: Vec<CapTake> =
+        bet.context.caps.iter().map(take).filter(|take| take.cents > Cents::ZERO).collect();
+    let payout_day = bet.context.player.today.map(|today| today.day);
+    let by_more = !bet.context.caps.is_empty() || payout_day.is_some();
+    (by_limits || by_more || bet.stake() != bet.request.stake).then_some(LimitDecision {
         limits_version: bet.context.limits_version,
-        stake_cents_max: ceilings.both(),
+        stake_cents_max: ceilings.all(),
         requested_stake_cents: bet.request.stake,
+        caps,
+        payout_day,
     })
 }
 

@@ -28,6 +28,7 @@ const RULES: &[Rule] = &[
     ("stake_cents_min", |c| c.stake_cents_min >= 1, "expected at least 1"),
     ("stake_cents_max", |c| c.stake_cents_max >= c.stake_cents_min, "expected at least stake_cents_min"),
     ("payout_cents_max", |c| c.payout_cents_max >= c.stake_cents_min, "expected at least stake_cents_min"),
+    ("payout_cents_day_max", |c| c.payout_cents_day_max >= 0, "expected at least 0"),
     ("in_play_limit_pct", |c| c.in_play_limit_pct <= 500, "expected at most 500"),
     ("legs_max", |c| (1..=20).contains(&c.legs_max), "expected 1 to 20"),
     ("duplicate_window_ms", |c| (0..=60_000).contains(&c.duplicate_window_ms), "expected 0 to 60000"),

@@ -132,6 +132,8 @@ settings! {
     stake_cents_max: i64 = 1_000_000;
     /// The largest potential payout of one bet, in minor units.
     payout_cents_max: i64 = 100_000_000;
+    /// The largest potential payout of all bets together that an account places in a day, in UTC, in minor units. 0: any.
+    payout_cents_day_max: i64 = 0;
     /// What is left of the limits on stakes while a market is in play, in per cent.
     in_play_limit_pct: u32 = 50;
     /// The largest number of legs of one bet, at most 20.

@@ -105,7 +105,7 @@ pub fn insert(to: &mut Statement, bets: &[NewBet]) {
     .bind(bets.iter().map(|new| new.bet.bet_delay_ms).collect::<Vec<_>>())
     .bind(bets.iter().map(|new| new.bet.accepted_at.to_datetime()).collect::<Vec<_>>())
     .bind(bets.iter().map(|new| new.created_at.to_datetime()).collect::<Vec<_>>())
-    .bind(bets.iter().map(|new| new.bet.limited.map(Json)).collect::<Vec<_>>());
+    .bind(bets.iter().map(|new| new.bet.limited.clone().map(Json)).collect::<Vec<_>>());
 }
 
 /// A bet that a settlement decides.

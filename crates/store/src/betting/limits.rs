@@ -1,13 +1,13 @@
 //! `betting.limits`: what limits the stake of one bet, one row a scope and currency.
 //!
-//! Every change of them, of the accounts' factors, and of an event's sport moves `betting.limits_version`, which a
+//! Every change of them, of the accounts' factors, of the caps, and of an event's sport moves `betting.limits_version`, which a
 //! batch of bets reads with its fences ([`crate::market::fences::lock_shared`]).
 
-use super::account_factors;
+use super::{account_factors, caps};
 use crate::{Error, Tx, keyset};
 use chrono::{DateTime, Utc};
 use overround_domain::betting::{LimitBook, LimitLevel, LimitScope, MarketClass, StakeLimits};
-use overround_domain::ids::{LimitId, MarketId};
+use overround_domain::ids::{EventId, LimitId, MarketId};
 use overround_domain::money::{Cents, Currency};
 use overround_domain::time::Timestamp;
 use sqlx::{FromRow, PgExecutor};
@@ -159,7 +159,7 @@ pub async fn list(
     rows.into_iter().map(LimitRow::try_from).collect()
 }
 
-/// All limits and factors in force, as one snapshot has them.
+/// All limits, factors and caps in force, as one snapshot has them.
 ///
 /// # Errors
 /// The database's, or [`Error::Inconsistent`].
@@ -169,7 +169,8 @@ pub async fn book(tx: &mut Tx) -> Result<LimitBook, Error> {
         .await?;
     let rows = list(&mut **tx, None, i64::MAX).await?;
     let limits = rows.into_iter().map(|row| ((row.scope, row.currency), row.limits)).collect();
-    Ok(LimitBook { version, limits, factors: account_factors::all(tx).await? })
+    let (factors, caps) = (account_factors::all(tx).await?, caps::all(tx).await?);
+    Ok(LimitBook { version, limits, factors, caps })
 }
 
 /// What each of these markets is, as far as limits ask; one that does not exist is left out.
@@ -177,13 +178,16 @@ pub async fn book(tx: &mut Tx) -> Result<LimitBook, Error> {
 /// # Errors
 /// The database's.
 pub async fn classes(tx: &mut Tx, markets: &[MarketId]) -> Result<Vec<(MarketId, MarketClass)>, Error> {
-    let rows: Vec<(Uuid, String, String)> = sqlx::query_as(
-        "SELECT m.id, e.sport, m.market_type FROM market.markets m JOIN market.events e ON e.id = m.event_id \
+    let rows: Vec<(Uuid, Uuid, String, String)> = sqlx::query_as(
+        "SELECT m.id, m.event_id, e.sport, m.market_type FROM market.markets m JOIN market.events e ON e.id = m.event_id \
          WHERE m.id = any($1)",
     )
     .bind(markets.iter().map(|id| id.uuid()).collect::<Vec<_>>())
     .fetch_all(&mut **tx)
     .await?;
-    let class = |(id, sport, market_type)| (MarketId::from_uuid(id), MarketClass { sport, market_type });
+    let class = |(id, event, sport, market_type)| {
+        let event = EventId::from_uuid(event);
+        (MarketId::from_uuid(id), MarketClass { event, sport, market_type })
+    };
     Ok(rows.into_iter().map(class).collect())
 }

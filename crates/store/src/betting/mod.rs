@@ -2,7 +2,10 @@
 //! open ones come to.
 
 pub mod account_factors;
+pub mod allowances;
 pub mod bets;
+pub mod caps;
+pub mod day_payouts;
 pub mod exposure;
 pub mod legs;
 pub mod limits;

@@ -53,6 +53,8 @@ WITH transfers AS MATERIALIZED (
     UNION ALL
     SELECT 'factor.changed', f.id, change::text FROM betting.account_factors f, generate_series(1, f.version) AS changes (change)
     UNION ALL
+    SELECT 'cap.changed', c.id, change::text FROM betting.caps c, generate_series(1, c.version) AS changes (change)
+    UNION ALL
     SELECT 'producer.changed', p.id, change::text FROM market.producers p, generate_series(1, p.version) AS changes (change)
 ), told AS (
     SELECT type, aggregate_id, CASE type
@@ -73,12 +75,13 @@ WITH transfers AS MATERIALIZED (
         WHEN 'hold.changed' THEN aggregate_version::text
         WHEN 'limit.changed' THEN aggregate_version::text
         WHEN 'factor.changed' THEN aggregate_version::text
+        WHEN 'cap.changed' THEN aggregate_version::text
         WHEN 'producer.changed' THEN aggregate_version::text
         ELSE coalesce(payload ->> 'generation', '')
         END AS detail
     FROM events.outbox
     WHERE type IN ('account.opened', 'account.frozen', 'account.unfrozen', 'wallet.credited', 'wallet.debited', 'wallet.adjusted', 'wallet.reversed',
-        'wallet.opened', 'wallet.transferred', 'bet.placed', 'bet.settled', 'odds.updated', 'market.settled', 'hold.changed', 'limit.changed', 'factor.changed',
+        'wallet.opened', 'wallet.transferred', 'bet.placed', 'bet.settled', 'odds.updated', 'market.settled', 'hold.changed', 'limit.changed', 'factor.changed', 'cap.changed',
         'producer.changed')
 ), pairs AS MATERIALIZED (
     SELECT type, aggregate_id, detail, sum(change) AS changes, sum(event) AS events

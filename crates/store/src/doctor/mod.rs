@@ -16,7 +16,7 @@ pub struct Finding {
     pub id: &'static str,
     /// What it says.
     pub statement: &'static str,
-    /// How many things were examined: postings, accounts, keys, bets, legs, versions, fences or events.
+    /// How many things were examined: postings, accounts, keys, bets, legs, shares, days, versions, fences or events.
     pub examined: i64,
     /// How many of them break it.
     pub violations: i64,
@@ -32,7 +32,7 @@ impl Finding {
 }
 
 /// The invariants that rows in PostgreSQL can show, each with the statement that computes it.
-const CHECKS: [(&str, &str); 12] = [
+const CHECKS: [(&str, &str); 14] = [
     ("L1", include_str!("l1.sql")),
     ("L2", include_str!("l2.sql")),
     ("L3", include_str!("l3.sql")),
@@ -43,6 +43,8 @@ const CHECKS: [(&str, &str); 12] = [
     ("B3", include_str!("b3.sql")),
     ("B4", include_str!("b4.sql")),
     ("B5", include_str!("b5.sql")),
+    ("B6", include_str!("b6.sql")),
+    ("B7", include_str!("b7.sql")),
     ("M1", include_str!("m1.sql")),
     ("E1", include_str!("e1.sql")),
 ];

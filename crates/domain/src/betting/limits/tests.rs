@@ -4,7 +4,7 @@ use super::{
 };
 use crate::betting::potential_payout;
 use crate::betting::product::Product;
-use crate::ids::{AccountId, MarketId};
+use crate::ids::{AccountId, EventId, MarketId};
 use crate::money::{Cents, Currency};
 use crate::odds::Price;
 use crate::test_support::{any_price, cents, config, currency, price, uuid};
@@ -71,7 +71,11 @@ fn a_factor_and_the_play_scale_before_the_one_floor() {
 #[test]
 fn all_that_covers_a_market_counts_in_its_own_currency() {
     let (account, market) = (AccountId::from_uuid(uuid(1)), MarketId::from_uuid(uuid(2)));
-    let tennis = MarketClass { sport: "tennis".to_owned(), market_type: "MATCH_ODDS".to_owned() };
+    let tennis = MarketClass {
+        event: EventId::from_uuid(uuid(9)),
+        sport: "tennis".to_owned(),
+        market_type: "MATCH_ODDS".to_owned(),
+    };
     let mut book = LimitBook::default();
     assert!(!book.asks_for_class());
     for (scope, of) in [

@@ -5,7 +5,7 @@ mod refusals;
 
 use super::{AcceptedBet, place};
 use crate::betting::{
-    Fence, FillMode, LegLimits, LegRequest, LegType, MarketView, PlaceBet, PlaceContext, PlayerView,
+    CapRoom, Fence, FillMode, LegLimits, LegRequest, LegType, MarketView, PlaceBet, PlaceContext, PlayerView,
     PricePolicy, RecentBet, Refusal, RefusalCode, Rules,
 };
 use crate::ids::{EventId, MarketId, OutcomeId};
@@ -49,6 +49,7 @@ struct Attempt {
     player: PlayerView,
     markets: BTreeMap<MarketId, MarketView>,
     rules: Rules,
+    caps: Vec<CapRoom>,
     now: Timestamp,
 }
 
@@ -79,16 +80,18 @@ impl Attempt {
                 currency: Currency::EUR,
                 available: cents(5000),
                 recent: Vec::new(),
+                today: None,
             },
             markets: markets.collect(),
             rules: Rules::default(),
+            caps: Vec::new(),
             now: NOW,
         }
     }
 
     fn place(&self) -> Result<AcceptedBet, Refusal> {
-        let Self { request, player, markets, rules, now } = self;
-        place(request, &PlaceContext { now: *now, player, markets, rules, limits_version: 4 })
+        let Self { request, player, markets, rules, caps, now } = self;
+        place(request, &PlaceContext { now: *now, player, markets, rules, limits_version: 4, caps })
     }
 
     /// The code and the leg of its refusal.

@@ -1,6 +1,10 @@
 use super::{Attempt, outcome, single};
-use crate::betting::{Factor, FillMode, LimitDecision, RefusalCode, StakeLimits};
-use crate::test_support::{cents, price};
+use crate::betting::{
+    Cap, CapLevel, CapMeasure, CapRoom, CapTake, DayPayouts, Factor, FillMode, LimitDecision, RefusalCode,
+    StakeLimits,
+};
+use crate::ids::LimitId;
+use crate::test_support::{cents, price, uuid};
 
 fn factor(pct: u16) -> Factor {
     Factor::from_pct(pct).unwrap()
@@ -25,8 +29,13 @@ fn the_smallest_of_the_limits_of_every_leg_counts() {
     bet.market(0).limits.limits.liability = Some(cents(2500));
     assert_eq!(most(&bet), Some((RefusalCode::AboveMax, 500)));
     bet.request.stake = cents(500);
-    let decision =
-        LimitDecision { limits_version: 4, stake_cents_max: cents(500), requested_stake_cents: cents(500) };
+    let decision = LimitDecision {
+        limits_version: 4,
+        stake_cents_max: cents(500),
+        requested_stake_cents: cents(500),
+        caps: Vec::new(),
+        payout_day: None,
+    };
     assert_eq!(bet.place().unwrap().limited, Some(decision));
 }
 
@@ -77,4 +86,48 @@ fn fill_and_kill_stakes_what_may_be_or_nothing() {
     assert!(bet.place().is_ok());
     bet.snapshot(0).prices.remove(&outcome(0));
     assert_eq!(bet.refused().unwrap().0, RefusalCode::UnknownOutcome);
+}
+
+fn room(level: CapLevel, measure: CapMeasure, left: i64) -> CapRoom {
+    CapRoom { cap: Cap { id: LimitId::from_uuid(uuid(1)), level, measure }, left: cents(left) }
+}
+
+#[test]
+fn caps_bound_the_stake_by_what_they_count_and_are_frozen_on_the_bet() {
+    let mut bet = Attempt::at(&[price(3, 1), price(2, 1)]);
+    let (above, combination) = (RefusalCode::AboveMax, RefusalCode::CombinationMax);
+    for (level, measure, left, code, expected) in [
+        (CapLevel::Sport, CapMeasure::Liability, 4999, RefusalCode::AboveEventMax, 999),
+        (CapLevel::Event, CapMeasure::Stakes, 99, RefusalCode::AboveEventMax, 0),
+        (CapLevel::Market, CapMeasure::Liability, 4999, above, 999),
+        (CapLevel::Outcome, CapMeasure::Stakes, 999, above, 999),
+        (CapLevel::Combination, CapMeasure::Liability, 2500, combination, 500),
+        (CapLevel::Combination, CapMeasure::Liability, 499, combination, 0),
+    ] {
+        bet.caps = vec![room(level, measure, left)];
+        assert_eq!(most(&bet), Some((code, expected)), "{level} {measure} {left}");
+    }
+    bet.caps = vec![room(CapLevel::Market, CapMeasure::Liability, 2505)];
+    bet.request.fill = FillMode::FillAndKill;
+    let taken = bet.place().unwrap();
+    assert_eq!(taken.stake, cents(501));
+    let take =
+        CapTake { cap_id: LimitId::from_uuid(uuid(1)), measure: CapMeasure::Liability, cents: cents(2505) };
+    assert_eq!(taken.limited.unwrap().caps, [take]);
+}
+
+#[test]
+fn the_payouts_of_a_day_are_bounded_together() {
+    let mut bet = single();
+    bet.rules.payout_day_max = Some(cents(5_000));
+    for (payouts, expected) in
+        [(0, None), (3_000, None), (3_001, Some(999)), (4_900, Some(0)), (9_000, Some(0))]
+    {
+        bet.player.today = Some(DayPayouts { day: 7, payouts: cents(payouts) });
+        assert_eq!(most(&bet), expected.map(|most| (RefusalCode::MaxPayout, most)), "{payouts}");
+    }
+    bet.player.today = Some(DayPayouts { day: 7, payouts: cents(4_001) });
+    bet.request.fill = FillMode::FillAndKill;
+    let taken = bet.place().unwrap();
+    assert_eq!((taken.stake, taken.limited.unwrap().payout_day), (cents(499), Some(7)));
 }

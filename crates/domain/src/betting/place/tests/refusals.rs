@@ -1,8 +1,9 @@
 use super::{Attempt, NOW, STATUS_VERSION, VERSION, event, line, market, outcome, single};
 use crate::betting::checks::CHECKS;
-use crate::betting::{LegType, PricePolicy, RefusalCode, RefusalData};
+use crate::betting::{Cap, CapLevel, CapMeasure, CapRoom, LegType, PricePolicy, RefusalCode, RefusalData};
+use crate::ids::LimitId;
 use crate::markets::{Line, MarketStatus, OutcomeSuspension, SuspensionReason};
-use crate::test_support::{cents, currency, price};
+use crate::test_support::{cents, currency, price, uuid};
 use crate::wallet::AccountStatus;
 use std::collections::BTreeSet;
 
@@ -106,7 +107,16 @@ const BREAKAGES: &[Breakage] = &[
     }),
     (RefusalCode::CurrencyMismatch, By::Bet, Says::Nothing, |bet, _| bet.request.currency = currency("GBP")),
     (RefusalCode::BelowMin, By::Bet, Says::Most(1_000_000), |bet, _| bet.rules.stake_min = cents(1001)),
+    (RefusalCode::AboveEventMax, By::Bet, Says::Most(999), |bet, _| {
+        bet.caps.push(capped(CapLevel::Event, 9_899));
+    }),
     (RefusalCode::AboveMax, By::Bet, Says::Most(999), |bet, _| bet.rules.stake_max = cents(999)),
+    (RefusalCode::AboveMax, By::Bet, Says::Most(999), |bet, _| {
+        bet.caps.push(capped(CapLevel::Market, 9_899));
+    }),
+    (RefusalCode::CombinationMax, By::Bet, Says::Most(999), |bet, _| {
+        bet.caps.push(capped(CapLevel::Combination, 9_899));
+    }),
     (RefusalCode::MaxPayout, By::Bet, Says::Most(999), |bet, _| bet.rules.payout_max = cents(10_908)),
     (RefusalCode::InsufficientFunds, By::Bet, Says::Balance, |bet, _| bet.player.available = cents(999)),
 ];
@@ -114,6 +124,11 @@ const BREAKAGES: &[Breakage] = &[
 /// 1000 at these three returns 10909.
 const PRICES: [(u32, u32); 3] = [(2, 1), (3, 1), (20, 11)];
 const LAST: usize = 2;
+
+fn capped(level: CapLevel, left: i64) -> CapRoom {
+    let cap = Cap { id: LimitId::from_uuid(uuid(1)), level, measure: CapMeasure::Liability };
+    CapRoom { cap, left: cents(left) }
+}
 
 fn parlay() -> Attempt {
     Attempt::at(&PRICES.map(|(num, den)| price(num, den)))

@@ -1,0 +1,53 @@
+//! Ways to break what caps and days say was taken of them.
+
+use super::breakages::Breakage;
+
+pub const CAPPED: &[Breakage] = &[
+    (
+        "a share that says more was taken than its bets took",
+        "B6",
+        1,
+        "INSERT INTO betting.caps
+         VALUES (t.id('c'), 'MARKET', uuid_send(t.id('m')), ARRAY[t.id('m')], 'EUR', 'STAKES', 9, 1, 'tom', 'why', t.at(9));
+         INSERT INTO events.outbox
+         SELECT xid8, nextval('events.outbox_identity'), NULL, gen_random_uuid(), 'cap.changed', 'cap', t.id('c'), 1,
+             '{}', NULL, created_at FROM events.outbox WHERE type = 'bet.placed' AND aggregate_id = t.id('won');
+         INSERT INTO betting.allowances VALUES (t.id('c'), 3, 9, 8)",
+    ),
+    (
+        "shares that are more than their cap",
+        "B6",
+        1,
+        "INSERT INTO betting.caps
+         VALUES (t.id('c'), 'MARKET', uuid_send(t.id('m')), ARRAY[t.id('m')], 'EUR', 'STAKES', 9, 1, 'tom', 'why', t.at(9));
+         INSERT INTO events.outbox
+         SELECT xid8, nextval('events.outbox_identity'), NULL, gen_random_uuid(), 'cap.changed', 'cap', t.id('c'), 1,
+             '{}', NULL, created_at FROM events.outbox WHERE type = 'bet.placed' AND aggregate_id = t.id('won');
+         INSERT INTO betting.allowances VALUES (t.id('c'), 3, 9, 0), (t.id('c'), 4, 1, 0)",
+    ),
+    (
+        "a bet that took of a cap what it did not stake",
+        "B6",
+        2,
+        "INSERT INTO betting.caps
+         VALUES (t.id('c'), 'MARKET', uuid_send(t.id('m')), ARRAY[t.id('m')], 'EUR', 'STAKES', 9, 1, 'tom', 'why', t.at(9));
+         INSERT INTO events.outbox
+         SELECT xid8, nextval('events.outbox_identity'), NULL, gen_random_uuid(), 'cap.changed', 'cap', t.id('c'), 1,
+             '{}', NULL, created_at FROM events.outbox WHERE type = 'bet.placed' AND aggregate_id = t.id('won');
+         INSERT INTO betting.allowances VALUES (t.id('c'), 3, 9, 8), (t.id('c'), 4, 0, 0);
+         UPDATE betting.bets SET limit_decision = jsonb_build_object('caps', jsonb_build_array(
+             jsonb_build_object('cap_id', t.id('c'), 'measure', 'STAKES', 'cents', 9))) WHERE id = t.id('won')",
+    ),
+    (
+        "a day whose payouts no bet counts for",
+        "B7",
+        1,
+        "INSERT INTO betting.day_payouts VALUES (t.id('ann'), 3, 20000, 7)",
+    ),
+    (
+        "a bet that counts for a day without a row",
+        "B7",
+        1,
+        r#"UPDATE betting.bets SET limit_decision = '{"payout_day": 20000}' WHERE id = t.id('won')"#,
+    ),
+];
