@@ -2,7 +2,7 @@
 
 use crate::cli::Binary;
 use overround_testkit::redis_url;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -52,6 +52,18 @@ async fn the_report_has_what_was_promised_and_adds_up() {
     assert!(report["latency_ms"]["p50"].as_f64().unwrap() > 0.0);
     assert!(report["invariants"].as_array().unwrap().len() >= 11);
     assert_eq!(report["attempts_hash"].as_str().unwrap().len(), 64);
+}
+
+#[tokio::test]
+async fn tennis_is_played_too() {
+    let binary = Binary::new().await;
+    let report = simulate(&binary, &["--sport", "tennis", "--bets", "120", "--seed", "3"]);
+    for field in ["ok", "settled_as_recorded", "deterministic"] {
+        assert_eq!(report[field], true, "{field}: {report}");
+    }
+    assert_eq!((&report["markets"], &report["markets_settled"]), (&json!(14), &json!(14)), "{report}");
+    assert!(report["bets"]["won"].as_u64().unwrap() > 0 && report["bets"]["lost"].as_u64().unwrap() > 0);
+    assert_eq!(report["bets"]["open"], 0);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use crate::config::{Given, Place};
 use crate::failure::EXIT_CODES;
 use crate::sim::Choice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use overround_feed::simulator;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -204,6 +205,9 @@ pub struct Up {
     /// How many players bet
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub players: u32,
+    /// What is played
+    #[arg(long, value_enum, default_value_t = Sport::Football)]
+    pub sport: Sport,
     /// How long a match takes, in seconds
     #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u64).range(2..=3_600))]
     pub match_seconds: u64,
@@ -254,8 +258,19 @@ pub struct Replay {
 /// A sport that the match model plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Sport {
-    /// Football, by goals.
+    /// By goals.
     Football,
+    /// Best of three sets, by points.
+    Tennis,
+}
+
+impl From<Sport> for simulator::Sport {
+    fn from(sport: Sport) -> Self {
+        match sport {
+            Sport::Football => Self::Football,
+            Sport::Tennis => Self::Tennis,
+        }
+    }
 }
 
 /// Options of `simulate`.

@@ -48,8 +48,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Replay(replay) => play::play(config, Source::Files(replay.files), &replay.play).await,
         Command::Simulate(simulate) => {
             // Football is the one sport that the model plays.
-            let crate::cli::Sport::Football = simulate.sport;
-            let source = Source::Matches { seed: simulate.play.seed, count: simulate.matches };
+            let (sport, seed) = (simulate.sport.into(), simulate.play.seed);
+            let source = Source::Matches { sport, seed, count: simulate.matches };
             play::play(config, source, &simulate.play).await
         }
         Command::Doctor(options) => doctor::doctor(config, options.json).await,

@@ -5,7 +5,7 @@ use overround_domain::markets::SourceStatus;
 use overround_domain::time::Timestamp;
 use overround_feed::Applied;
 use overround_feed::betfair::{Input, Recording};
-use overround_feed::simulator::Simulator;
+use overround_feed::simulator::{Simulator, Sport};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::iter::Peekable;
@@ -25,6 +25,8 @@ pub enum Source {
     Files(Vec<PathBuf>),
     /// Simulated matches.
     Matches {
+        /// What is played.
+        sport: Sport,
         /// What they are drawn from.
         seed: u64,
         /// How many.
@@ -109,10 +111,10 @@ impl Source {
                 });
                 Ok(Box::new(read))
             }
-            Self::Matches { seed, count } => {
+            Self::Matches { sport, seed, count } => {
                 let matches = (0..*count).map(|number| {
                     let start = MATCHES_START.plus_millis(i64::from(number) * MATCHES_APART_MS);
-                    Simulator::football(match_seed(*seed, number), start).peekable()
+                    Simulator::new(*sport, match_seed(*seed, number), start).peekable()
                 });
                 Ok(Box::new(Merged(matches.collect()).map(|message| Ok(Read::Message(message)))))
             }
@@ -201,7 +203,7 @@ mod tests {
 
     #[test]
     fn simulated_matches_come_in_the_order_of_time_and_again_the_same() {
-        let source = Source::Matches { seed: 1, count: 3 };
+        let source = Source::Matches { sport: Sport::Tennis, seed: 1, count: 3 };
         let read = || source.open().unwrap().collect::<Result<Vec<Applied>, Failure>>().unwrap();
         let items = read();
         assert!(items.is_sorted_by_key(|item| item.at));

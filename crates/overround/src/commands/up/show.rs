@@ -32,16 +32,16 @@ pub async fn play_match(
     seed: u64,
     number: u32,
 ) -> Result<(), Failure> {
-    let seed = match_seed(seed, number);
+    let (seed, sport) = (match_seed(seed, number), options.sport.into());
     let now: Timestamp = chrono::Utc::now().into();
     let length =
-        Simulator::football(seed, now).last().map_or(1, |last| last.at.millis() - now.millis()).max(1);
-    let messages = Simulator::football(seed, now).count() as u64;
+        Simulator::new(sport, seed, now).last().map_or(1, |last| last.at.millis() - now.millis()).max(1);
+    let messages = Simulator::new(sport, seed, now).count() as u64;
     driver.begin(seed, u64::from(options.players) * BETS_A_PLAYER, messages, 1);
     let began = Instant::now();
     let real = Duration::from_secs(options.match_seconds);
-    let mut simulator = Simulator::football(seed, now);
-    out::line(format!("match {}: {} v {}", number + 1, simulator.summary().home, simulator.summary().away));
+    let mut simulator = Simulator::new(sport, seed, now);
+    out::line(format!("match {}: {simulator}", number + 1));
     let mut told = Instant::now();
     while let Some(item) = simulator.next() {
         let share = (item.at.millis() - now.millis()) as f64 / length as f64;
@@ -55,7 +55,7 @@ pub async fn play_match(
         if told.elapsed() >= SUMMARY_EVERY {
             told = Instant::now();
             driver.read_bets().await?;
-            out::line(format!("{} {}  {}", clock(), simulator.summary(), running(&driver.tally().bets())));
+            out::line(format!("{} {}  {}", clock(), simulator, running(&driver.tally().bets())));
         }
     }
     paid(driver).await?;
@@ -86,7 +86,7 @@ async fn summary(driver: &Driver, pool: &Pool, simulator: &Simulator) -> Result<
     out::line(format!(
         "finished: {}\n  {} bets settled: {} won, {} lost, {} void, {} partial; {} refused\n  \
          handle {}, payouts {}, GGR {}; {} of {} markets settled; {books} ({} invariants)",
-        simulator.summary(),
+        simulator,
         bets.settled,
         bets.won,
         bets.lost,

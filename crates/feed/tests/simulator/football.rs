@@ -1,34 +1,11 @@
-//! The simulated match: reproducible, priced throughout, and settled at its end.
+//! The simulated football match: reproducible, priced throughout, and settled at its end.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
-
-use overround_domain::markets::{SourceMarket, SourceStatus};
-use overround_domain::odds::Price;
-use overround_domain::time::Timestamp;
-use overround_feed::Applied;
-use overround_feed::simulator::{Phase, Simulator, TICK_MS};
-use std::collections::{BTreeMap, BTreeSet};
-
-const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
-const SEEDS: std::ops::Range<u64> = 0..60;
+use crate::*;
+use overround_feed::simulator::{Football, Phase};
+use std::collections::BTreeSet;
 
 fn play(seed: u64) -> Vec<Applied> {
-    Simulator::football(seed, START).collect()
-}
-
-/// The history of each market, by its type.
-fn histories(items: &[Applied]) -> BTreeMap<String, Vec<SourceMarket>> {
-    let mut histories: BTreeMap<String, Vec<SourceMarket>> = BTreeMap::new();
-    for market in items.iter().flat_map(|item| &item.changed) {
-        histories.entry(market.market_type.clone()).or_default().push(market.clone());
-    }
-    histories
-}
-
-/// The sum of 1/price over the outcomes, in ten-thousandths, rounded up.
-fn book(market: &SourceMarket) -> u32 {
-    let prices = market.outcomes.iter().map(|outcome| outcome.best_back.unwrap());
-    prices.map(|price| (10_000 * price.den()).div_ceil(price.num())).sum()
+    Football::new(seed, START).collect()
 }
 
 #[test]
@@ -40,7 +17,7 @@ fn one_seed_is_one_match() {
 #[test]
 fn the_stream_of_a_seed_is_the_one_it_always_was() {
     // Whoever notes a seed counts on its match: a change of the model must be meant.
-    let mut simulator = Simulator::football(1, START);
+    let mut simulator = Football::new(1, START);
     let first = simulator.next().unwrap();
     let prices: Vec<_> = first.changed[0].outcomes.iter().map(|o| o.best_back.unwrap()).collect();
     assert_eq!(prices, [(360, 100), (330, 100), (226, 100)].map(|(num, den)| Price::new(num, den).unwrap()));
@@ -58,10 +35,7 @@ fn messages_come_on_the_clock() {
     for seed in SEEDS {
         let items = play(seed);
         assert!((700..1200).contains(&items.len()), "seed {seed}: {} messages", items.len());
-        for (tick, item) in (0_i64..).zip(&items) {
-            assert_eq!(item.at, START.plus_millis(tick * TICK_MS));
-            assert_eq!(item.heartbeat, item.changed.is_empty());
-        }
+        keeps_time(&items);
     }
 }
 
@@ -83,41 +57,11 @@ fn the_first_message_has_every_market_not_on_sale() {
 }
 
 #[test]
-fn prices_are_those_of_a_fair_exchange() {
+fn prices_are_fair_and_markets_end_settled() {
     for seed in SEEDS {
-        for market in play(seed).iter().flat_map(|item| &item.changed) {
-            for outcome in &market.outcomes {
-                let price = outcome.best_back.unwrap();
-                assert!(price >= Price::new(101, 100).unwrap() && price <= Price::new(1000, 1).unwrap());
-            }
-            let (open, book) = (market.status == SourceStatus::Open, book(market));
-            assert!(!open || (9_900..11_000).contains(&book), "seed {seed}: {book} in {market:?}");
-        }
-    }
-}
-
-#[test]
-fn markets_go_through_their_states_and_end_settled() {
-    for seed in SEEDS {
-        for (market_type, history) in histories(&play(seed)) {
-            let mut states: Vec<_> = history.iter().map(|m| (m.status, m.in_play)).collect();
-            states.dedup();
-            let beginning = [
-                (SourceStatus::Inactive, false),
-                (SourceStatus::Open, false),
-                (SourceStatus::Suspended, false),
-                (SourceStatus::Open, true),
-            ];
-            assert_eq!(states[..4], beginning, "seed {seed}, {market_type}");
-            assert!(states[4..].iter().all(|(_, in_play)| *in_play));
-            let last = history.last().unwrap();
-            assert_eq!(last.status, SourceStatus::Closed, "seed {seed}, {market_type}");
-            assert_eq!(last.outcomes.iter().filter(|o| o.won == Some(true)).count(), 1);
-            assert!(last.outcomes.iter().all(|o| o.won.is_some()));
-            let earlier = history.split_last().unwrap().1;
-            assert!(earlier.iter().all(|m| m.outcomes.iter().all(|o| o.won.is_none())));
-            assert!(history.iter().all(|m| m.bet_delay_ms == if m.in_play { 5_000 } else { 0 }));
-        }
+        let items = play(seed);
+        is_fair(&items);
+        goes_through_its_states(&items);
     }
 }
 
@@ -125,7 +69,7 @@ fn markets_go_through_their_states_and_end_settled() {
 fn winners_follow_from_the_score() {
     let mut results = BTreeSet::new();
     for seed in SEEDS {
-        let mut simulator = Simulator::football(seed, START);
+        let mut simulator = Football::new(seed, START);
         while simulator.next().is_some() {}
         let summary = simulator.summary();
         assert_eq!(summary.phase, Phase::Over);
@@ -153,7 +97,7 @@ fn winners_follow_from_the_score() {
 #[test]
 fn a_goal_suspends_everything_and_settles_what_it_decides() {
     for seed in SEEDS {
-        let mut simulator = Simulator::football(seed, START);
+        let mut simulator = Football::new(seed, START);
         let mut suspended = 0;
         while let Some(item) = simulator.next() {
             let open = simulator.markets().any(|market| market.status == SourceStatus::Open);
@@ -174,7 +118,7 @@ fn a_goal_suspends_everything_and_settles_what_it_decides() {
 fn goals_are_as_many_as_in_football() {
     let mut goals = 0;
     for seed in 0..200 {
-        let mut simulator = Simulator::football(seed, START);
+        let mut simulator = Football::new(seed, START);
         while simulator.next().is_some() {}
         goals += simulator.summary().home_goals + simulator.summary().away_goals;
     }

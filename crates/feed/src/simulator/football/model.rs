@@ -3,7 +3,7 @@
 //! Only the four basic operations are used, which IEEE 754 defines to the last bit, so that a seed
 //! gives the same prices on every machine. (A library's `exp` may differ in the last bit.)
 
-use overround_domain::odds::{Price, ladder_floor};
+use crate::simulator::sides::Sides;
 
 /// Goals of one side beyond which a match's probability is nothing that a price could show.
 const GOALS_MAX: u32 = 24;
@@ -11,17 +11,6 @@ const GOALS_MAX: u32 = 24;
 const EXP_HALVINGS: u32 = 8;
 /// Terms of the series of the exponential function; the argument is below 1/8.
 const EXP_TERMS: u32 = 12;
-/// What an exchange's best offer leaves of the fair price.
-const OFFERED: f64 = 0.985;
-/// The lowest price of the ladder, in hundredths.
-const LOWEST_HUNDREDTHS: u64 = 101;
-/// Goals of the two sides: scored so far, or expected yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sides<T> {
-    pub(super) home: T,
-    pub(super) away: T,
-}
-
 /// The probabilities of home win, draw and away win at this score with these goals expected yet.
 pub(super) fn match_odds(score: Sides<u32>, expected: Sides<f64>) -> [f64; 3] {
     let (home, away) = (poisson(expected.home), poisson(expected.away));
@@ -55,17 +44,6 @@ pub(super) fn both_score(score: Sides<u32>, expected: Sides<f64>) -> f64 {
     scores(score.home, expected.home) * scores(score.away, expected.away)
 }
 
-/// The best price an exchange would show for that probability: the fair one less the offered spread,
-/// floored to the ladder and kept inside it. None when there is nothing to price.
-pub(super) fn best_back(probability: f64) -> Option<Price> {
-    let fair = 100.0 * OFFERED / probability;
-    if fair.is_nan() {
-        return None;
-    }
-    // A cast of a float keeps to the bounds of its type; the ladder's top bounds it anyway.
-    ladder_floor((fair as u64).max(LOWEST_HUNDREDTHS))
-}
-
 /// The probabilities of 0, 1, 2... goals where `mean` are expected.
 fn poisson(mean: f64) -> Vec<f64> {
     let mut p = exp_of_minus(mean);
@@ -92,6 +70,7 @@ fn exp_of_minus(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulator::offer::best_back;
     use proptest::prelude::*;
 
     fn sides<T>(home: T, away: T) -> Sides<T> {
@@ -104,20 +83,6 @@ mod tests {
             let x = f64::from(tenths) / 10.0;
             assert!((exp_of_minus(x) - (-x).exp()).abs() < 1e-13, "{x}");
         }
-    }
-
-    #[test]
-    fn prices_are_on_the_ladder() {
-        for p in (1..1000).map(|n| f64::from(n) / 1000.0) {
-            let price = best_back(p).unwrap();
-            assert!(price.is_on_ladder(), "{price:?}");
-            let fair = 1.0 / p;
-            assert!(f64::from(price.num()) / f64::from(price.den()) <= fair.max(1.01), "{price:?} at {p}");
-        }
-        assert_eq!(best_back(1.0), Price::new(101, 100).ok());
-        assert_eq!(best_back(0.0), Price::new(1000, 1).ok());
-        assert_eq!(best_back(0.5), Price::new(197, 100).ok());
-        assert_eq!(best_back(f64::NAN), None);
     }
 
     #[test]
