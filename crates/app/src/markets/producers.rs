@@ -264,7 +264,7 @@ impl App {
                 seen_at: None,
                 silent: true,
             };
-            market::producers::insert(tx, &row).await?;
+            market::producers::put(tx, &row).await?;
             self.tell(tx, &row).await?;
             self.hold_producer(tx, &row).await?;
             return Ok(Some((row.epoch, true)));
@@ -275,7 +275,7 @@ impl App {
             self.enter(&mut taken, ProducerState::Down, reason);
             self.tell(tx, &taken).await?;
         }
-        market::producers::update(tx, &taken).await?;
+        market::producers::put(tx, &taken).await?;
         if held {
             self.hold_producer(tx, &taken).await?;
         }
@@ -304,7 +304,7 @@ impl App {
         }
         let held = row.state == ProducerState::Up || to == ProducerState::Up;
         self.enter(&mut row, to, reason.to_owned());
-        market::producers::update(tx, &row).await?;
+        market::producers::put(tx, &row).await?;
         self.tell(tx, &row).await?;
         if held {
             self.hold_producer(tx, &row).await?;

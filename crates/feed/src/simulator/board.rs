@@ -1,10 +1,13 @@
 //! The markets of a simulated match.
 
+use super::TICK_MS;
 use super::offer::best_back;
 use super::sides::Sides;
+use crate::Applied;
 use overround_domain::markets::{
     MarketKind, OutcomeStatus, SourceEvent, SourceMarket, SourceOutcome, SourceStatus, TieRule,
 };
+use overround_domain::time::Timestamp;
 
 /// What a market asks, in matches of one sport. Exactly one of its outcomes wins.
 pub(super) trait Question: Copy {
@@ -39,17 +42,47 @@ pub(super) struct Sale {
 
 /// One market of a match.
 #[derive(Debug, Clone)]
-pub(super) struct Board<Q> {
+struct Board<Q> {
     question: Q,
     market: SourceMarket,
 }
 
-impl<Q: Question> Board<Q> {
-    /// The markets of a match, not on sale yet.
-    pub(super) fn all(questions: &[Q], event: &SourceEvent, sides: &Sides<String>) -> Vec<Self> {
-        questions.iter().map(|question| Self::new(*question, event, sides)).collect()
+/// All markets of a match, message by message.
+#[derive(Debug)]
+pub(super) struct Sheet<Q> {
+    boards: Vec<Board<Q>>,
+    start: Timestamp,
+    /// How many messages were sent.
+    sent: i64,
+}
+
+impl<Q: Question> Sheet<Q> {
+    /// The markets of a match whose first message is at `start`, not on sale yet.
+    pub(super) fn new(questions: &[Q], event: &SourceEvent, sides: &Sides<String>, start: Timestamp) -> Self {
+        let boards = questions.iter().map(|question| Board::new(*question, event, sides)).collect();
+        Self { boards, start, sent: 0 }
     }
 
+    /// The next message: the markets that changed by how the match stands now, all of them in the first one.
+    pub(super) fn next(&mut self, standing: &Q::Standing, sale: &Sale, headline: Option<String>) -> Applied {
+        let is_first = self.sent == 0;
+        let changed = self.boards.iter_mut().filter_map(|board| {
+            let changed = board.update(standing, sale);
+            (changed || is_first).then(|| board.market.clone())
+        });
+        let changed: Vec<SourceMarket> = changed.collect();
+        let at = self.start.plus_millis(self.sent.saturating_mul(TICK_MS));
+        self.sent += 1;
+        Applied { at, heartbeat: changed.is_empty(), changed, stale_upstream: false, headline }
+    }
+
+    /// Every market as it stands after the last message.
+    pub(super) fn markets(&self) -> impl Iterator<Item = &SourceMarket> {
+        self.boards.iter().map(|board| &board.market)
+    }
+}
+
+impl<Q: Question> Board<Q> {
     fn new(question: Q, event: &SourceEvent, sides: &Sides<String>) -> Self {
         let market_type = question.market_type();
         let market = SourceMarket {
@@ -68,20 +101,7 @@ impl<Q: Question> Board<Q> {
         Self { question, market }
     }
 
-    /// Brings the markets to this standing. Returns those that changed; all of them where it is the first.
-    pub(super) fn update_all(
-        boards: &mut [Self],
-        standing: &Q::Standing,
-        sale: &Sale,
-        is_first: bool,
-    ) -> Vec<SourceMarket> {
-        let changed = boards.iter_mut().filter_map(|board| {
-            let changed = board.update(standing, sale);
-            (changed || is_first).then(|| board.market.clone())
-        });
-        changed.collect()
-    }
-
+    /// Brings the market to this standing. Returns whether it changed.
     fn update(&mut self, standing: &Q::Standing, sale: &Sale) -> bool {
         if self.market.status == SourceStatus::Closed {
             return false;
@@ -103,11 +123,6 @@ impl<Q: Question> Board<Q> {
             }
         }
         self.market != before
-    }
-
-    /// The market as it stands.
-    pub(super) fn market(&self) -> &SourceMarket {
-        &self.market
     }
 }
 

@@ -72,3 +72,10 @@ pub(crate) fn keeps_time(items: &[Applied]) {
         assert_eq!(item.heartbeat, item.changed.is_empty());
     }
 }
+
+/// Whether the first message has the markets of these types, not on sale.
+pub(crate) fn lists(items: &[Applied], types: &[&str]) {
+    let listed = items.first().map(|item| item.changed.as_slice()).unwrap_or_default();
+    assert!(listed.iter().map(|market| market.market_type.as_str()).eq(types.iter().copied()), "{listed:?}");
+    assert!(listed.iter().all(|market| market.status == SourceStatus::Inactive));
+}

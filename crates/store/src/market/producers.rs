@@ -110,41 +110,23 @@ pub async fn lock_source(tx: &mut Tx, source: &str) -> Result<Vec<ProducerRow>, 
     rows.into_iter().map(ProducerRow::try_from).collect()
 }
 
-/// Inserts a producer that nobody has heard yet. The caller has locked its source.
+/// Inserts a producer that nobody has heard yet, or writes all of one that may change. One that is not down was heard just
+/// now. The caller has locked its source.
 ///
 /// # Errors
 /// The database's.
-pub async fn insert(tx: &mut Tx, row: &ProducerRow) -> Result<(), Error> {
+pub async fn put(tx: &mut Tx, row: &ProducerRow) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO market.producers (name, source, id, state, reason, silence_ms_max, hearer, epoch, version, changed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO market.producers AS p \
+                (name, source, id, state, reason, silence_ms_max, hearer, epoch, version, changed_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+         ON CONFLICT (name) DO UPDATE SET state = $4, reason = $5, silence_ms_max = $6, hearer = $7, epoch = $8, \
+                version = $9, changed_at = $10, \
+                seen_at = CASE $4 WHEN 'DOWN' THEN p.seen_at ELSE clock_timestamp() END",
     )
     .bind(&row.name)
     .bind(&row.source)
     .bind(row.id)
-    .bind(row.state.as_str())
-    .bind(&row.reason)
-    .bind(row.silence_ms_max)
-    .bind(row.hearer)
-    .bind(row.epoch)
-    .bind(row.version)
-    .bind(row.changed_at.to_datetime())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-/// Writes all of a producer that may change. One that is not down was heard just now. The caller has locked it.
-///
-/// # Errors
-/// The database's.
-pub async fn update(tx: &mut Tx, row: &ProducerRow) -> Result<(), Error> {
-    sqlx::query(
-        "UPDATE market.producers SET state = $2, reason = $3, silence_ms_max = $4, hearer = $5, epoch = $6, version = $7, \
-                changed_at = $8, seen_at = CASE $2 WHEN 'DOWN' THEN seen_at ELSE clock_timestamp() END \
-         WHERE name = $1",
-    )
-    .bind(&row.name)
     .bind(row.state.as_str())
     .bind(&row.reason)
     .bind(row.silence_ms_max)

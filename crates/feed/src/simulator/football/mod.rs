@@ -5,7 +5,7 @@ mod clubs;
 mod model;
 mod questions;
 
-use super::board::{Board, Sale};
+use super::board::{Sale, Sheet};
 use super::chance::{signed_unit, two_of, unit};
 use super::sides::Sides;
 use super::{LISTED_TICKS, PRE_MATCH_TICKS, TICK_MS, TICKS_A_MINUTE, TURNING_IN_PLAY_TICKS};
@@ -80,17 +80,15 @@ pub struct Summary {
 #[derive(Debug)]
 pub struct Football {
     rng: ChaCha8Rng,
-    start: Timestamp,
     sides: Sides<String>,
-    boards: Vec<Board<Question>>,
+    sheet: Sheet<Question>,
     score: Sides<u32>,
     /// Goals expected of each side in one tick of play.
     rates: Sides<f64>,
     /// What the market takes a side for, as a factor on the truth.
     opinion: Sides<f64>,
     phase: Phase,
-    /// Messages sent, and ticks of the phase gone.
-    sent: i64,
+    /// Ticks of the phase gone.
     phase_ticks: u32,
     /// Ticks until sale goes on after a goal.
     suspended_ticks: u32,
@@ -114,17 +112,15 @@ impl Football {
             sport: "football".to_owned(),
             starts_at: Some(start.plus_millis(kick_off)),
         };
-        let boards = Board::all(&QUESTIONS, &event, &sides);
+        let sheet = Sheet::new(&QUESTIONS, &event, &sides, start);
         Self {
             rng,
-            start,
             sides,
-            boards,
+            sheet,
             score: Sides { home: 0, away: 0 },
             rates,
             opinion,
             phase: Phase::Listed,
-            sent: 0,
             phase_ticks: 0,
             suspended_ticks: 0,
         }
@@ -144,7 +140,7 @@ impl Football {
 
     /// Every market of the match as it stands after the last message.
     pub fn markets(&self) -> impl Iterator<Item = &SourceMarket> {
-        self.boards.iter().map(Board::market)
+        self.sheet.markets()
     }
 
     fn minute(&self) -> Option<u32> {
@@ -243,10 +239,7 @@ impl Iterator for Football {
         }
         let headline = self.tick();
         let (standing, sale) = (self.standing(), self.sale());
-        let changed = Board::update_all(&mut self.boards, &standing, &sale, self.sent == 0);
-        let at = self.start.plus_millis(self.sent.saturating_mul(TICK_MS));
-        self.sent += 1;
-        Some(Applied { at, heartbeat: changed.is_empty(), changed, stale_upstream: false, headline })
+        Some(self.sheet.next(&standing, &sale, headline))
     }
 }
 

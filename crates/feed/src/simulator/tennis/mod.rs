@@ -7,7 +7,7 @@ mod score;
 
 pub use score::Score;
 
-use super::board::{Board, Sale};
+use super::board::{Sale, Sheet};
 use super::chance::{signed_unit, two_of, unit};
 use super::sides::{Side, Sides};
 use super::{LISTED_TICKS, PRE_MATCH_TICKS, TICK_MS, TURNING_IN_PLAY_TICKS};
@@ -51,16 +51,14 @@ enum Stage {
 #[derive(Debug)]
 pub struct Tennis {
     rng: ChaCha8Rng,
-    start: Timestamp,
     sides: Sides<String>,
-    boards: Vec<Board<Question>>,
+    sheet: Sheet<Question>,
     score: Score,
     serves: Sides<f64>,
     /// What the market takes a player's serve for, beside the truth.
     opinion: Sides<f64>,
     stage: Stage,
-    /// Messages sent, and ticks of the stage gone.
-    sent: i64,
+    /// Ticks of the stage gone.
     stage_ticks: u32,
     /// Ticks until the next point is under way.
     rest_ticks: u32,
@@ -83,17 +81,15 @@ impl Tennis {
             sport: "tennis".to_owned(),
             starts_at: Some(start.plus_millis(begins)),
         };
-        let boards = Board::all(&QUESTIONS, &event, &sides);
+        let sheet = Sheet::new(&QUESTIONS, &event, &sides, start);
         Self {
             rng,
-            start,
             sides,
-            boards,
+            sheet,
             score: Score::new(first),
             serves,
             opinion,
             stage: Stage::Listed,
-            sent: 0,
             stage_ticks: 0,
             rest_ticks: 0,
         }
@@ -106,7 +102,7 @@ impl Tennis {
 
     /// Every market of the match as it stands after the last message.
     pub fn markets(&self) -> impl Iterator<Item = &SourceMarket> {
-        self.boards.iter().map(Board::market)
+        self.sheet.markets()
     }
 
     /// Moves the clock by one tick. Returns what there is to tell.
@@ -209,10 +205,7 @@ impl Iterator for Tennis {
         }
         let headline = self.tick();
         let (standing, sale) = (self.standing(), self.sale());
-        let changed = Board::update_all(&mut self.boards, &standing, &sale, self.sent == 0);
-        let at = self.start.plus_millis(self.sent.saturating_mul(TICK_MS));
-        self.sent += 1;
-        Some(Applied { at, heartbeat: changed.is_empty(), changed, stale_upstream: false, headline })
+        Some(self.sheet.next(&standing, &sale, headline))
     }
 }
 
