@@ -36,6 +36,7 @@ async fn an_account_is_opened_empty_for_the_caller() {
         "balance_cents": 0,
         "held_cents": 0,
         "status": "ACTIVE",
+        "account_seq": 0,
         "created_at": "2026-11-23T12:00:00.000Z",
     });
     assert_eq!(opened, wanted);

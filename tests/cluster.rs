@@ -73,14 +73,14 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 /// What is heard until a version of each of these markets was.
-async fn hear(subscriber: &mut Subscriber, markets: &BTreeSet<MarketId>, version: i64) {
+async fn hear(subscriber: &mut Subscriber<MarketId>, markets: &BTreeSet<MarketId>, version: i64) {
     let mut missing = markets.clone();
     while !missing.is_empty() {
         match timeout(PATIENCE, subscriber.next()).await.expect("a version in time").unwrap() {
-            Heard::Version(position, snapshot) if position.seq == version => {
+            Heard::Said(_, position, snapshot) if position.seq == version => {
                 missing.remove(&snapshot.market_id);
             }
-            Heard::Version(..) => {}
+            Heard::Said(..) => {}
             Heard::Lost(lost) => assert!(lost.is_disjoint(markets), "{lost:?}"),
         }
     }

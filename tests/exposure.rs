@@ -8,11 +8,11 @@ use overround_domain::money::Currency;
 use overround_domain::time::Timestamp;
 use overround_live::{ExposureWrite, Live};
 use overround_store::{Role as DbRole, doctor};
-use overround_testkit::{Caller, TestDb, TestServer, match_odds, redis_url, test_settings};
+use overround_testkit::{
+    Caller, TestDb, TestServer, match_odds, redis_url, test_settings, until_log_is_past,
+};
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use std::time::Duration;
-use tokio::time::timeout;
 
 /// 2026-11-23T12:00:00Z.
 const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
@@ -62,17 +62,9 @@ impl House {
         receipt["potential_payout_cents"].as_i64().unwrap()
     }
 
-    /// Counts all bets so far at once. The log is read up to the oldest open write of the whole PostgreSQL, which other
-    /// tests use too.
+    /// Counts all bets so far at once.
     async fn follow(&self) {
-        let all_is_past = "SELECT NOT EXISTS (SELECT 1 FROM events.outbox \
-             WHERE xid8 >= pg_snapshot_xmin(pg_current_snapshot()))";
-        let wait = async {
-            while !sqlx::query_scalar::<_, bool>(all_is_past).fetch_one(&self.admin).await.unwrap() {
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(Duration::from_secs(30), wait).await.expect("open writes end");
+        until_log_is_past(&self.admin).await;
         self.server.app().follow_bets().await.unwrap();
     }
 

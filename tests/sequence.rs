@@ -194,9 +194,9 @@ async fn what_nobody_confirms_is_shown_and_not_sold(place: RedisPlace) {
 }
 
 /// The next version that is heard.
-async fn heard(subscriber: &mut Subscriber) -> (Position, i64) {
+async fn heard(subscriber: &mut Subscriber<MarketId>) -> (Position, i64) {
     match tokio::time::timeout(Duration::from_secs(10), subscriber.next()).await.unwrap().unwrap() {
-        Heard::Version(position, snapshot) => (position, snapshot.version),
+        Heard::Said(_, position, snapshot) => (position, snapshot.version),
         Heard::Lost(markets) => panic!("lost: {markets:?}"),
     }
 }

@@ -1,5 +1,7 @@
 //! The stream over HTTP: a stock WebSocket client follows markets, is cut off, and goes on.
 
+mod accounts;
+mod bank;
 mod house;
 mod presence;
 mod sse;

@@ -26,7 +26,7 @@ pub(crate) struct House {
     pub(crate) clock: Clock,
     pub(crate) market: MarketId,
     pub(crate) event: EventId,
-    _db: TestDb,
+    pub(crate) db: TestDb,
 }
 
 impl House {
@@ -52,7 +52,7 @@ impl House {
         let (first, second) = (start().await, start().await);
         let published = first.app().publish("test", clock.now(), &[source(0)]).await.unwrap();
         let Published { market_id: market, snapshot, .. } = &published[0];
-        Self { market: *market, event: snapshot.event_id, first, second, redis, clock, _db: db }
+        Self { market: *market, event: snapshot.event_id, first, second, redis, clock, db }
     }
 
     /// Publishes so many new prices.
@@ -82,9 +82,18 @@ pub(crate) struct Client(pub(crate) WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Client {
     pub(crate) async fn try_connect(server: &TestServer, user: &str, query: &str) -> Result<Self, Error> {
+        Self::try_connect_as(server, user, Role::Player, query).await
+    }
+
+    pub(crate) async fn try_connect_as(
+        server: &TestServer,
+        user: &str,
+        role: Role,
+        query: &str,
+    ) -> Result<Self, Error> {
         let url = format!("{}/v1/stream{query}", server.base_url().replace("http://", "ws://"));
         let mut request = url.into_client_request().unwrap();
-        let token = format!("Bearer {}", server.token(user, &[Role::Player]));
+        let token = format!("Bearer {}", server.token(user, &[role]));
         request.headers_mut().insert("Authorization", token.parse().unwrap());
         connect_async(request).await.map(|(socket, _)| Self(socket))
     }

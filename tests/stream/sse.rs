@@ -17,11 +17,11 @@ enum Sent {
 }
 
 /// A reader of events.
-struct Events {
+pub(super) struct Events {
     answer: Response,
     unread: String,
     /// What it would send as `Last-Event-ID`.
-    last_id: Option<String>,
+    pub(super) last_id: Option<String>,
 }
 
 fn request(server: &TestServer, query: &str, last_id: Option<&str>) -> reqwest::RequestBuilder {
@@ -35,7 +35,7 @@ fn request(server: &TestServer, query: &str, last_id: Option<&str>) -> reqwest::
 }
 
 impl Events {
-    async fn open(server: &TestServer, query: &str, last_id: Option<&str>) -> Self {
+    pub(super) async fn open(server: &TestServer, query: &str, last_id: Option<&str>) -> Self {
         let answer = request(server, query, last_id).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
@@ -80,7 +80,7 @@ impl Events {
     }
 
     /// The next event's data, as text and as JSON.
-    async fn next(&mut self) -> (String, Value) {
+    pub(super) async fn next(&mut self) -> (String, Value) {
         loop {
             if let Sent::Event { data, .. } = self.sent().await.expect("it goes on") {
                 let json = serde_json::from_str(&data).unwrap();

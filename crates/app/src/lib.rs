@@ -32,7 +32,10 @@ pub use rate_limits::Policy;
 pub use settings::Settings;
 pub use settlement::Paid;
 pub use state::App;
-pub use stream::{Delivery, Frame, FrameKind, Reader, Subscribed};
+pub use stream::{
+    AccountChange, AccountEvent, AccountFrame, AccountNews, BetPlaced, BetSettled, Delivery, Frame,
+    FrameKind, Frozen, LegTaken, Moved, Reader, Subscribed, WalletOpened,
+};
 pub use wallet::{
     AccountView, AsOf, BalanceView, EntryView, FreezeView, Movement, PostingView, Report, StatementView,
     WHOLE_STATEMENT_MAX, WalletView,

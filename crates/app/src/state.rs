@@ -4,7 +4,7 @@ use crate::lanes::Lanes;
 use crate::markets::refresh::{self, Refresh};
 use crate::presence::Presence;
 use crate::rate_limits::RateLimits;
-use crate::stream::Stream;
+use crate::stream::{Accounts, Stream};
 use crate::wallet::Directory;
 use crate::{Clock, Error, Settings, markets};
 use overround_live::Live;
@@ -32,6 +32,7 @@ struct Inner {
     markets: markets::State,
     refresh: Arc<Refresh>,
     stream: Stream,
+    accounts: Accounts,
     rate_limits: RateLimits,
     presence: Presence,
     settler: Notify,
@@ -66,6 +67,7 @@ impl App {
             directory: Directory::default(),
             markets: markets::State::new(settings.seed),
             stream: Stream::start(&live, &clock, &refresh),
+            accounts: Accounts::new(),
             refresh,
             rate_limits: RateLimits::start(&live),
             presence: Presence::start(&live, settings.presence_stay),
@@ -79,6 +81,7 @@ impl App {
             lanes,
         };
         let inner = Arc::new(inner);
+        inner.accounts.start(&inner.live, WeakApp(Arc::downgrade(&inner)));
         tokio::spawn(refresh::run(WeakApp(Arc::downgrade(&inner)), wanted));
         Ok(Self { inner })
     }
@@ -86,6 +89,7 @@ impl App {
     /// Takes no more money commands, finishes those that were taken, and returns.
     pub async fn shutdown(&self) {
         self.inner.stream.stop().await;
+        self.inner.accounts.stop().await;
         self.inner.presence.stop().await;
         self.inner.lanes.drain().await;
         self.inner.rate_limits.stop().await;
@@ -137,6 +141,10 @@ impl App {
 
     pub(crate) fn stream(&self) -> &Stream {
         &self.inner.stream
+    }
+
+    pub(crate) fn followed_accounts(&self) -> &Accounts {
+        &self.inner.accounts
     }
 
     pub(crate) fn refresh(&self) -> &Arc<Refresh> {

@@ -134,6 +134,18 @@ macro_rules! typed_ids {
                 }
             }
 
+            impl From<Uuid> for $name {
+                fn from(id: Uuid) -> Self {
+                    Self(id)
+                }
+            }
+
+            impl From<$name> for Uuid {
+                fn from(id: $name) -> Self {
+                    id.0
+                }
+            }
+
             impl Serialize for $name {
                 fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
                     s.collect_str(self)

@@ -5,9 +5,12 @@
 //! `markets:{market_id}:clock`, which outlives the snapshot, so that a version does not come back after it expired; its
 //! last versions, `markets:{market_id}:stream`; and the lease of whoever loads it, `markets:{market_id}:lease`. A new
 //! version is published on the channel that is called like the snapshot.
+//! What happens to an account is told the same way: `accounts:{account_id}` is its clock and its channel,
+//! `accounts:{account_id}:stream` its last events.
 //! Rate limits stand each under a key of its own, `limits:{usr_...}:bets`; who is at a place stands under
 //! `presence:{evt_...}` and what follows it.
 
+mod accounts;
 pub mod bench;
 mod cluster;
 mod connection;
@@ -25,6 +28,7 @@ mod snapshots;
 mod subscriber;
 mod window;
 
+pub use accounts::{AccountHistory, AccountTold, KEPT_EVENTS};
 pub use error::Error;
 pub use exposure::ExposureWrite;
 pub use history::{History, Position};
@@ -33,5 +37,5 @@ pub use live::Live;
 pub use presence::{Attendance, Place};
 pub use rate_limits::{Charge, Charged, LimitKey, Subject};
 pub use snapshots::{Held, KEPT_VERSIONS, Renewal, Renewed, SnapshotWrite, Word, Write};
-pub use subscriber::{Heard, Subscriber};
+pub use subscriber::{Followed, Heard, Subscriber};
 pub use window::{Freshness, Lifetime, Now, Window};

@@ -1,7 +1,7 @@
 //! The handle on Redis.
 
 use crate::connection::Connection;
-use crate::{Error, Subscriber};
+use crate::{Error, Followed, Subscriber};
 use overround_domain::ids::MarketId;
 use overround_domain::markets::Snapshot;
 use quick_cache::sync::{Cache, EntryAction, EntryResult};
@@ -22,6 +22,13 @@ pub struct Live {
     pub(crate) highest: Arc<Cache<MarketId, Arc<Snapshot>>>,
 }
 
+/// A script that begins with an account's clock.
+macro_rules! about_account {
+    ($file:literal) => {
+        Script::new(concat!(include_str!("scripts/account_clock.lua"), include_str!($file)))
+    };
+}
+
 pub(crate) struct Scripts {
     pub(crate) write: Script,
     pub(crate) renew: Script,
@@ -31,6 +38,8 @@ pub(crate) struct Scripts {
     pub(crate) charge: Script,
     pub(crate) attend: Script,
     pub(crate) set_exposure: Script,
+    pub(crate) tell_account: Script,
+    pub(crate) read_account: Script,
     /// The reference of a benchmark.
     pub(crate) write_blindly: Script,
 }
@@ -59,14 +68,16 @@ impl Live {
             charge: Script::new(include_str!("scripts/charge_limit.lua")),
             attend: Script::new(include_str!("scripts/attend_place.lua")),
             set_exposure: Script::new(include_str!("scripts/set_exposure.lua")),
+            tell_account: about_account!("scripts/tell_account.lua"),
+            read_account: about_account!("scripts/read_account.lua"),
             write_blindly: Script::new(include_str!("scripts/bench_write.lua")),
         };
         let highest = Arc::new(Cache::new(REMEMBERED_MAX));
         Ok(Self { connection, scripts: Arc::new(scripts), highest })
     }
 
-    /// Connections of its own that hear what is published. Nothing is connected yet.
-    pub fn subscriber(&self) -> Subscriber {
+    /// Connections of its own that hear what is published of markets, or of accounts. Nothing is connected yet.
+    pub fn subscriber<T: Followed>(&self) -> Subscriber<T> {
         Subscriber::new(self.connection.clone())
     }
 

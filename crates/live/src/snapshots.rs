@@ -11,10 +11,10 @@ use redis::{Script, ScriptInvocation};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// How long a market's clock outlives the last write.
-const CLOCK_MS: i64 = 24 * 3_600_000;
-/// How long the last versions are kept after the last of them.
-const STREAM_MS: i64 = 10 * 60_000;
+/// How long a clock outlives the last write.
+pub(crate) const CLOCK_MS: i64 = 24 * 3_600_000;
+/// How long the last versions, or events, are kept after the last of them.
+pub(crate) const STREAM_MS: i64 = 10 * 60_000;
 /// How many of a market's last versions are kept, for readers who were away.
 pub const KEPT_VERSIONS: usize = 128;
 /// How long a snapshot of a recording is kept: its ages run on the recording's clock, not on the server's.
@@ -224,7 +224,7 @@ impl Live {
         call.arg(lifetime.fresh_ms).arg(lifetime.stale_ms);
         call.arg(lives_ms(now, lifetime).saturating_sub(ago_ms.max(0)).max(1));
         call.arg(CLOCK_MS).arg(STREAM_MS).arg(KEPT_VERSIONS);
-        call.arg(format!("{:016x}", rand::random::<u64>())).arg(write.lease.map_or("", Lease::token));
+        call.arg(new_epoch()).arg(write.lease.map_or("", Lease::token));
         for (name, value) in BODY.iter().zip(body_of(snapshot)?) {
             call.arg(*name).arg(value);
         }
@@ -314,6 +314,11 @@ impl Live {
         }
         Ok(held)
     }
+}
+
+/// An epoch that no other is called like.
+pub(crate) fn new_epoch() -> String {
+    format!("{:016x}", rand::random::<u64>())
 }
 
 /// What the script counts ages from: nothing means the server's clock.

@@ -1,11 +1,12 @@
 //! Hearing what is published: one connection of a process to each server, however many markets it follows.
 
+use crate::accounts::{self, account_of, seq_of};
 use crate::connection::{Connection, TIMEOUT};
 use crate::fields::{key_of, market_of, snapshot_of_lines, version_of};
 use crate::node::{Node, is_of, pipeline_of, too_late};
 use crate::{Error, Position};
 use futures::future::join_all;
-use overround_domain::ids::MarketId;
+use overround_domain::ids::{AccountId, MarketId};
 use overround_domain::markets::Snapshot;
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{Cmd, ErrorKind, PushInfo, PushKind, RedisError, RedisResult, ServerErrorKind, Value};
@@ -22,26 +23,77 @@ const UNHEARD_MAX: usize = 16_384;
 /// How long after a failure a server is connected to again, at first and at most.
 const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// What a subscriber hears.
-#[derive(Debug)]
-pub enum Heard {
-    /// A market has a new version.
-    Version(Position, Arc<Snapshot>),
-    /// Of these markets nothing is heard any more, and what is published meanwhile is missed: follow them again.
-    Lost(BTreeSet<MarketId>),
+/// What can be followed: a market or an account, which has a channel of its own.
+pub trait Followed: Copy + Ord + Send + Sync + 'static {
+    /// What is said on its channel.
+    type Said: Send;
+
+    /// The channel's name.
+    fn channel(self) -> String;
+
+    /// What a channel is of.
+    fn of_channel(name: &str) -> Option<Self>;
+
+    /// What a message says, and its seq.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] when it cannot be read.
+    fn read(self, seq: &str, body: &str) -> Result<(i64, Self::Said), Error>;
 }
 
-/// Connections that hear of the markets that are followed, one to each server that has some of them. It tells of a loss
-/// and does nothing about it by itself.
-pub struct Subscriber {
+impl Followed for MarketId {
+    type Said = Arc<Snapshot>;
+
+    fn channel(self) -> String {
+        key_of(self)
+    }
+
+    fn of_channel(name: &str) -> Option<Self> {
+        market_of(name)
+    }
+
+    fn read(self, seq: &str, body: &str) -> Result<(i64, Arc<Snapshot>), Error> {
+        let version = version_of(self, seq)?;
+        Ok((version, Arc::new(snapshot_of_lines(self, version, body)?)))
+    }
+}
+
+impl Followed for AccountId {
+    type Said = Arc<str>;
+
+    fn channel(self) -> String {
+        accounts::key_of(self)
+    }
+
+    fn of_channel(name: &str) -> Option<Self> {
+        account_of(name)
+    }
+
+    fn read(self, seq: &str, body: &str) -> Result<(i64, Arc<str>), Error> {
+        Ok((seq_of(self, seq)?, body.into()))
+    }
+}
+
+/// What a subscriber hears.
+#[derive(Debug)]
+pub enum Heard<T: Followed> {
+    /// There is something new: a version of a market, an event of an account.
+    Said(T, Position, T::Said),
+    /// Of these nothing is heard any more, and what is published meanwhile is missed: follow them again.
+    Lost(BTreeSet<T>),
+}
+
+/// Connections that hear of what is followed, one to each server that has some of it. It tells of a loss and does nothing
+/// about it by itself.
+pub struct Subscriber<T> {
     connection: Connection,
     /// The connections, each under a number that no other has had.
-    ears: BTreeMap<u64, Ear>,
+    ears: BTreeMap<u64, Ear<T>>,
     numbers: u64,
     /// Servers that could not be connected to.
     failed: Vec<Failed>,
     /// Lost since the last time that somebody listened.
-    lost: BTreeSet<MarketId>,
+    lost: BTreeSet<T>,
     sender: Sender<(u64, PushInfo)>,
     pushes: Receiver<(u64, PushInfo)>,
     /// More came than could wait.
@@ -49,11 +101,11 @@ pub struct Subscriber {
 }
 
 /// A connection to one server.
-struct Ear {
+struct Ear<T> {
     node: Arc<Node>,
     server: MultiplexedConnection,
-    markets: BTreeSet<MarketId>,
-    /// How many confirmations are to come that markets are left. One that nobody asked for is the server's own: the
+    topics: BTreeSet<T>,
+    /// How many confirmations are to come that topics are left. One that nobody asked for is the server's own: the
     /// slot has moved. It also shifts the answers on this connection, which is given up.
     leaving: Arc<AtomicUsize>,
 }
@@ -64,23 +116,23 @@ struct Failed {
     again_after: Duration,
 }
 
-impl fmt::Debug for Subscriber {
+impl<T> fmt::Debug for Subscriber<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscriber").field("connections", &self.ears.len()).finish_non_exhaustive()
     }
 }
 
-impl Subscriber {
+impl<T: Followed> Subscriber<T> {
     pub(crate) fn new(connection: Connection) -> Self {
         let (sender, pushes) = channel(UNHEARD_MAX);
         let (ears, failed, lost) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
         Self { connection, ears, numbers: 0, failed, lost, sender, pushes, overflowed: Arc::default() }
     }
 
-    /// Hears of markets from now on, connecting where that is needed. What came before is in their histories. Answers
+    /// Hears of topics from now on, connecting where that is needed. What came before is in their histories. Answers
     /// which of them are followed: not those whose server is away.
-    pub async fn follow(&mut self, markets: &[MarketId]) -> BTreeSet<MarketId> {
-        let (followed, moved) = self.follow_at_owners(markets).await;
+    pub async fn follow(&mut self, topics: &[T]) -> BTreeSet<T> {
+        let (followed, moved) = self.follow_at_owners(topics).await;
         if moved.is_empty() {
             return followed;
         }
@@ -89,20 +141,20 @@ impl Subscriber {
         &followed | &again
     }
 
-    /// The markets that are followed, and those whose slots have moved.
-    async fn follow_at_owners(&mut self, markets: &[MarketId]) -> (BTreeSet<MarketId>, Vec<MarketId>) {
+    /// The topics that are followed, and those whose slots have moved.
+    async fn follow_at_owners(&mut self, topics: &[T]) -> (BTreeSet<T>, Vec<T>) {
         let (mut followed, mut moved) = (BTreeSet::new(), Vec::new());
-        for (node, markets) in self.by_owner(markets).await {
+        for (node, topics) in self.by_owner(topics).await {
             let Some(number) = self.ear_at(&node).await else { continue };
             let Some(ear) = self.ears.get_mut(&number) else { continue };
-            match ear.each("SSUBSCRIBE", &markets).await {
+            match ear.each("SSUBSCRIBE", &topics).await {
                 Ok(answers) => {
-                    for (market, answer) in markets.into_iter().zip(answers) {
+                    for (topic, answer) in topics.into_iter().zip(answers) {
                         if answer.is_ok() {
-                            ear.markets.insert(market);
-                            followed.insert(market);
+                            ear.topics.insert(topic);
+                            followed.insert(topic);
                         } else if is_of(&answer, ServerErrorKind::Moved) {
-                            moved.push(market);
+                            moved.push(topic);
                         }
                     }
                 }
@@ -115,13 +167,13 @@ impl Subscriber {
         (followed, moved)
     }
 
-    async fn by_owner(&self, markets: &[MarketId]) -> Vec<(Arc<Node>, Vec<MarketId>)> {
-        let mut parts: Vec<(Arc<Node>, Vec<MarketId>)> = Vec::new();
-        for market in markets {
-            let Some(owner) = self.connection.owner_of(&key_of(*market)).await else { continue };
+    async fn by_owner(&self, topics: &[T]) -> Vec<(Arc<Node>, Vec<T>)> {
+        let mut parts: Vec<(Arc<Node>, Vec<T>)> = Vec::new();
+        for topic in topics {
+            let Some(owner) = self.connection.owner_of(&topic.channel()).await else { continue };
             match parts.iter_mut().find(|(node, _)| Arc::ptr_eq(node, &owner)) {
-                Some((_, markets)) => markets.push(*market),
-                None => parts.push((owner, vec![*market])),
+                Some((_, topics)) => topics.push(*topic),
+                None => parts.push((owner, vec![*topic])),
             }
         }
         parts
@@ -143,8 +195,8 @@ impl Subscriber {
         let failed = failed.map(|at| self.failed.swap_remove(at));
         match server {
             Ok(server) => {
-                let markets = BTreeSet::new();
-                self.ears.insert(number, Ear { node: Arc::clone(node), server, markets, leaving });
+                let topics = BTreeSet::new();
+                self.ears.insert(number, Ear { node: Arc::clone(node), server, topics, leaving });
                 Some(number)
             }
             Err(error) => {
@@ -186,12 +238,11 @@ impl Subscriber {
         }
     }
 
-    /// Hears of markets no more.
-    pub async fn leave(&mut self, markets: &[MarketId]) {
+    /// Hears of topics no more.
+    pub async fn leave(&mut self, topics: &[T]) {
         let mut failed = Vec::new();
         for (number, ear) in &mut self.ears {
-            let left: Vec<MarketId> =
-                markets.iter().copied().filter(|market| ear.markets.remove(market)).collect();
+            let left: Vec<T> = topics.iter().copied().filter(|topic| ear.topics.remove(topic)).collect();
             if left.is_empty() {
                 continue;
             }
@@ -224,15 +275,15 @@ impl Subscriber {
             if let Some(error) = error {
                 self.connection.note_failure(&ear.node, error);
             }
-            self.lost.extend(ear.markets);
+            self.lost.extend(ear.topics);
         }
     }
 
     /// What is heard next. Waits for ever while nothing is followed.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] for a message that is none of a market's.
-    pub async fn next(&mut self) -> Result<Heard, Error> {
+    /// [`Error::Unreadable`] for a message that is none of a topic's.
+    pub async fn next(&mut self) -> Result<Heard<T>, Error> {
         loop {
             if !self.lost.is_empty() {
                 return Ok(Heard::Lost(std::mem::take(&mut self.lost)));
@@ -252,12 +303,12 @@ impl Subscriber {
     }
 }
 
-impl Ear {
+impl<T: Followed> Ear<T> {
     /// One command a channel: each is answered by one confirmation.
-    async fn each(&self, command: &str, markets: &[MarketId]) -> RedisResult<Vec<RedisResult<Value>>> {
-        let commands = markets.iter().map(|market| {
+    async fn each(&self, command: &str, topics: &[T]) -> RedisResult<Vec<RedisResult<Value>>> {
+        let commands = topics.iter().map(|topic| {
             let mut one = Cmd::new();
-            one.arg(command).arg(key_of(*market));
+            one.arg(command).arg(topic.channel());
             one
         });
         self.round_trip(commands).await
@@ -285,20 +336,20 @@ fn text_of(value: &Value) -> Option<&str> {
     }
 }
 
-/// A message: the channel, and the epoch, the version and the fields of a snapshot, a line each.
-fn message_of(data: &[Value]) -> Result<Heard, Error> {
+/// A message: the channel, and the epoch, the seq and what is said, a line each but for the last, which may have more.
+fn message_of<T: Followed>(data: &[Value]) -> Result<Heard<T>, Error> {
     let bad = || {
-        let refused = RedisError::from((ErrorKind::UnexpectedReturnType, "a message is no market's version"));
+        let refused =
+            RedisError::from((ErrorKind::UnexpectedReturnType, "a message is of nothing that is followed"));
         Error::Refused(refused)
     };
     let (channel, body) = match data {
         [channel, body] => (text_of(channel).ok_or_else(bad)?, text_of(body).ok_or_else(bad)?),
         _ => return Err(bad()),
     };
-    let market = market_of(channel).ok_or_else(bad)?;
+    let topic = T::of_channel(channel).ok_or_else(bad)?;
     let (epoch, rest) = body.split_once('\n').ok_or_else(bad)?;
-    let (version, lines) = rest.split_once('\n').ok_or_else(bad)?;
-    let seq = version_of(market, version)?;
-    let snapshot = snapshot_of_lines(market, seq, lines)?;
-    Ok(Heard::Version(Position { epoch: epoch.into(), seq }, Arc::new(snapshot)))
+    let (seq, body) = rest.split_once('\n').ok_or_else(bad)?;
+    let (seq, said) = topic.read(seq, body)?;
+    Ok(Heard::Said(topic, Position { epoch: epoch.into(), seq }, said))
 }

@@ -11,9 +11,13 @@ use sha2::{Digest, Sha256};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// A test may hold several pools; the server has connections for many tests at once.
 const POOL_CONNECTIONS_MAX: u32 = 8;
+
+/// How long open writes may take to end.
+const LOG_WAIT: Duration = Duration::from_secs(30);
 
 /// How the names of the tests' databases begin.
 const PREFIX: &str = "overround_test_";
@@ -91,6 +95,21 @@ impl TestDb {
     pub async fn admin(&self) -> PgPool {
         let options = PgPoolOptions::new().max_connections(POOL_CONNECTIONS_MAX);
         done("connect to a test's database", options.connect(&self.url).await)
+    }
+}
+
+/// Waits until the log of a database's events can be read to its end: it is read up to the oldest open write of the whole
+/// PostgreSQL, which other tests use too.
+///
+/// # Panics
+/// When writes stay open.
+pub async fn until_log_is_past(admin: &PgPool) {
+    let all_is_past = "SELECT NOT EXISTS (SELECT 1 FROM events.outbox \
+         WHERE xid8 >= pg_snapshot_xmin(pg_current_snapshot()))";
+    let began = Instant::now();
+    while !done("ask whether the log is past", sqlx::query_scalar(all_is_past).fetch_one(admin).await) {
+        assert!(began.elapsed() < LOG_WAIT, "open writes end");
+        tokio::task::yield_now().await;
     }
 }
 

@@ -12,7 +12,7 @@ mod server;
 mod source;
 mod valkey;
 
-pub use db::TestDb;
+pub use db::{TestDb, until_log_is_past};
 pub use folder::{StateFolder, binary};
 pub use live::redis_url;
 pub use server::{Caller, Reply, TestServer, test_settings};

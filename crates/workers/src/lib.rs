@@ -9,6 +9,7 @@ mod exposure;
 mod holder;
 mod partition_keeper;
 mod settler;
+mod teller;
 mod watcher;
 
 use overround_app::App;
@@ -25,5 +26,6 @@ pub fn run(app: &App, stop: &CancellationToken) -> JoinSet<()> {
     workers.spawn(exposure::follow(app.clone(), stop.clone()));
     workers.spawn(exposure::repair(app.clone(), stop.clone()));
     workers.spawn(watcher::run(app.clone(), stop.clone()));
+    workers.spawn(teller::run(app.clone(), stop.clone()));
     workers
 }

@@ -50,7 +50,9 @@ pub struct RouteRule {
 use Access::{AnyRole, Public, Roles, Secret};
 use Role::{Admin, Auditor, Compliance, Finance, Player, Support, Trader};
 
-const READS_ACCOUNTS: Access = Roles(&[Player, Support, Finance, Compliance, Auditor, Admin]);
+/// Who reads accounts: a player their own, the others all.
+pub const ACCOUNT_READERS: &[Role] = &[Player, Support, Finance, Compliance, Auditor, Admin];
+const READS_ACCOUNTS: Access = Roles(ACCOUNT_READERS);
 const READS_BETS: Access = Roles(&[Player, Trader, Support, Finance, Compliance, Auditor, Admin]);
 const MOVES_MONEY: Access = Roles(&[Finance, Admin]);
 const READS_REPORTS: Access = Roles(&[Finance, Auditor, Admin]);

@@ -1,6 +1,7 @@
 //! Who is asking.
 
 use super::Role;
+use super::access::ACCOUNT_READERS;
 use overround_domain::ids::UserId;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -76,6 +77,12 @@ impl Caller {
     pub fn admitted_by(self, roles: &[Role]) -> Self {
         let as_staff = self.roles.iter().any(|role| *role != Role::Player && roles.contains(role));
         Self { as_staff, ..self }
+    }
+
+    /// Whether the caller may read an account of that user's, where a route alone does not say so.
+    pub fn may_read_account_of(&self, owner: UserId) -> bool {
+        self.has_any(ACCOUNT_READERS)
+            && (owner == self.user_id || self.clone().admitted_by(ACCOUNT_READERS).as_staff)
     }
 
     /// Whether this route lets the caller reach what is not their own.

@@ -59,7 +59,16 @@ pub struct StreamParams {
 /// `presence` that have no epoch and seq: the first at once, then once a second at most if it changed. Who says
 /// `{"channel": "events:evt_...", "present": true}` is one of them for as long as the connection lasts. What is refused
 /// is a frame of type `error`. Close codes: 1001 the server ends, 1009 too large a message, 4400 bad message, 4401 token
-/// ended, 4408 silent, 4429 too many messages.
+/// ended, 4408 silent, 4410 too slow for an account's events, 4429 too many messages.
+///
+/// `account:{account_id}` tells what happens to an account: of the caller's own, or of any to who may read all. A
+/// `snapshot` (or `reset`) is the account as `GET /v1/accounts/{account_id}` answers it; then each event is a frame with
+/// the next `seq`, whose type is its name: `bet.placed`, `bet.settled`, `wallet.credited`, `wallet.debited`,
+/// `wallet.adjusted`, `wallet.reversed`, `wallet.transferred`, `wallet.opened`, `account.frozen`, `account.unfrozen`. None
+/// is passed over, and `conflate_ms` does not hold them up. `balance_cents` (of the wallet that `account_id` names) and
+/// `held_cents` are what they came to by the event; a snapshot may be later than events that follow it, so take them
+/// from the frame with the highest `account_seq`. Only what happens while events are kept (the last 128 of an account,
+/// for ten minutes after the last) is told again to who was away; else there is a `reset`.
 ///
 /// As Server-Sent Events the channels of the query are followed, and nobody is present by that. The `data` of an event is
 /// a frame; its `id` says how far all channels were read, and sent back as `Last-Event-ID` (by browsers, of themselves)
@@ -95,7 +104,7 @@ pub async fn stream(
         return Err(invalid_channels("over WebSocket channels are asked for in messages"));
     }
     let open = opened(&state, &caller)?;
-    let following = Following::new(&state.app, caller.user_id(), terms.conflate, terms.subscriptions_max);
+    let following = Following::new(&state.app, &caller, terms.conflate, terms.subscriptions_max);
     Ok(upgrade
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
@@ -119,7 +128,7 @@ async fn events(
     let last = headers.get(LAST_EVENT_ID).map(|id| id.to_str().unwrap_or("not a text"));
     let places = sse::places(channels, last)?;
     let open = opened(state, caller)?;
-    let following = Following::new(&state.app, caller.user_id(), terms.conflate, terms.subscriptions_max);
+    let following = Following::new(&state.app, caller, terms.conflate, terms.subscriptions_max);
     let (session, answer) = sse::Session::begin(following, places, terms, open).await?;
     state.ending.streams.spawn(session.run());
     Ok(answer)

@@ -1,13 +1,15 @@
 //! What one connection follows: what it may ask for, and what it is told.
 
+use crate::auth::Caller;
 use crate::wire::stream::{
-    Channel, Subscribe, conflated_text, error_text, followed_text, frame_text, presence_text, window_text,
+    Channel, Subscribe, account_text, conflated_text, error_text, followed_text, frame_text, presence_text,
+    window_text,
 };
 use bytes::Bytes;
 use overround_app::{App, Delivery, Error, Place, Position, Reader, Subscribed};
-use overround_domain::ids::{EventId, MarketId, UserId};
+use overround_domain::ids::{AccountId, EventId, MarketId, UserId};
 use overround_domain::time::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How long an epoch may be, in bytes.
@@ -26,31 +28,42 @@ pub struct Refusal {
 pub struct Known {
     markets: BTreeSet<MarketId>,
     events: BTreeSet<EventId>,
+    /// Those of whose accounts there are.
+    accounts: BTreeMap<AccountId, UserId>,
 }
 
-/// Something to send: its bytes, and where its reader is in a market's channel after it.
+/// Something to send: its bytes, and where its reader is in a channel after it.
 pub struct Told {
     /// The frame.
     pub text: Bytes,
-    /// The market and the place, of what is part of its order.
-    pub at: Option<(MarketId, Position)>,
+    /// The channel and the place, of what is part of its order.
+    pub at: Option<(Channel, Position)>,
 }
+
+/// The reader was too slow for a channel of which nothing is passed over: the connection ends, and it can go on from its
+/// places on another.
+pub struct TooSlow;
 
 /// What one connection follows.
 pub struct Following {
     app: App,
     reader: Reader,
-    user: UserId,
+    caller: Caller,
     /// Whether the connection asked for the newest prices only.
     conflates: bool,
     subscriptions_max: usize,
 }
 
 impl Following {
-    /// Nothing yet, for a connection of that user, who may follow so many channels.
-    pub fn new(app: &App, user: UserId, conflate: Duration, subscriptions_max: usize) -> Self {
-        let (app, reader) = (app.clone(), app.reader());
-        Self { app, reader, user, conflates: !conflate.is_zero(), subscriptions_max }
+    /// Nothing yet, for a connection of that caller, who may follow so many channels.
+    pub fn new(app: &App, caller: &Caller, conflate: Duration, subscriptions_max: usize) -> Self {
+        Self {
+            app: app.clone(),
+            reader: app.reader(),
+            caller: caller.clone(),
+            conflates: !conflate.is_zero(),
+            subscriptions_max,
+        }
     }
 
     /// The present instant, as frames have it.
@@ -77,16 +90,21 @@ impl Following {
     pub async fn known(&self, wishes: &[Subscribe]) -> Option<Known> {
         let channels: BTreeSet<Channel> =
             wishes.iter().filter_map(|wish| wish.channel.parse().ok()).collect();
-        let (mut markets, mut events) = (Vec::new(), Vec::new());
+        let (mut markets, mut events, mut accounts) = (Vec::new(), Vec::new(), Vec::new());
         for channel in channels {
             match channel {
                 Channel::Market(id) => markets.push(id),
                 Channel::Event(id) => events.push(id),
+                Channel::Account(id) => accounts.push(id),
             }
         }
-        let known = tokio::try_join!(self.app.known_markets(&markets), self.app.known_events(&events));
+        let known = tokio::try_join!(
+            self.app.known_markets(&markets),
+            self.app.known_events(&events),
+            self.app.known_accounts(&accounts),
+        );
         match known {
-            Ok((markets, events)) => Some(Known { markets, events }),
+            Ok((markets, events, accounts)) => Some(Known { markets, events, accounts }),
             Err(Error::Unavailable { .. }) => None,
             Err(error) => {
                 tracing::error!(%error, "channels cannot be followed");
@@ -109,9 +127,13 @@ impl Following {
         let there_is = match channel {
             Channel::Market(id) => known.markets.contains(&id),
             Channel::Event(id) => known.events.contains(&id),
+            // Another's is answered like one that does not exist.
+            Channel::Account(id) => {
+                known.accounts.get(&id).is_some_and(|owner| self.caller.may_read_account_of(*owner))
+            }
         };
         if !there_is {
-            return Err(refusal("NOT_FOUND", "there is no such market or event"));
+            return Err(refusal("NOT_FOUND", "there is no such market, event or account"));
         }
         if self.reader.followed() >= self.subscriptions_max {
             let detail = format!("a connection follows at most {} channels", self.subscriptions_max);
@@ -119,7 +141,10 @@ impl Following {
         }
         let subscribed = match channel {
             Channel::Market(id) => self.reader.subscribe(id, seen),
-            Channel::Event(id) => self.reader.watch(Place::Event(id), wish.present.then_some(self.user)),
+            Channel::Event(id) => {
+                self.reader.watch(Place::Event(id), wish.present.then_some(self.caller.user_id()))
+            }
+            Channel::Account(id) => self.reader.follow_account(id, seen),
         };
         match subscribed {
             Subscribed::Now => Ok(channel),
@@ -137,6 +162,7 @@ impl Following {
         let was_followed = match channel {
             Channel::Market(id) => self.reader.unsubscribe(id),
             Channel::Event(id) => self.reader.unwatch(Place::Event(id)),
+            Channel::Account(id) => self.reader.leave_account(id),
         };
         match was_followed {
             true => followed_text(channel, false, self.now()),
@@ -150,9 +176,32 @@ impl Following {
     }
 
     /// What is new of one channel; none when nothing is new of any. What waits to be sent is never more than that.
-    pub fn take(&mut self) -> Option<Vec<Told>> {
-        let news = self.reader.take(self.conflates)?;
-        Some(news.into_iter().filter_map(|delivery| self.told(delivery)).collect())
+    ///
+    /// # Errors
+    /// [`TooSlow`].
+    pub fn take(&mut self) -> Result<Option<Vec<Told>>, TooSlow> {
+        let news = self.reader.take(self.conflates);
+        news.map(|news| self.all_told(news)).transpose()
+    }
+
+    /// The same of accounts alone, whose news never wait.
+    ///
+    /// # Errors
+    /// [`TooSlow`].
+    pub fn take_account(&mut self) -> Result<Option<Vec<Told>>, TooSlow> {
+        let news = self.reader.take_account();
+        news.map(|news| self.all_told(news)).transpose()
+    }
+
+    fn all_told(&self, news: Vec<Delivery>) -> Result<Vec<Told>, TooSlow> {
+        let mut told = Vec::with_capacity(news.len());
+        for delivery in news {
+            if let Delivery::Gone { .. } = delivery {
+                return Err(TooSlow);
+            }
+            told.extend(self.told(delivery));
+        }
+        Ok(told)
     }
 
     fn told(&self, delivery: Delivery) -> Option<Told> {
@@ -162,7 +211,14 @@ impl Following {
             Delivery::Frame(kind, frame) => {
                 metrics::counter!("overround_stream_frames_total").increment(1);
                 let text = frame.encoded(kind, || frame_text(kind, &frame));
-                Some(Told { text, at: Some((frame.snapshot.market_id, frame.position.clone())) })
+                let channel = Channel::Market(frame.snapshot.market_id);
+                Some(Told { text, at: Some((channel, frame.position.clone())) })
+            }
+            Delivery::Account(kind, frame) => {
+                metrics::counter!("overround_stream_frames_total").increment(1);
+                let text = frame.encoded(kind, || account_text(kind, &frame, now));
+                let channel = Channel::Account(frame.account_id);
+                Some(Told { text, at: Some((channel, frame.position.clone())) })
             }
             Delivery::Conflated { market_id, at, frames } => {
                 let passed_over = u64::try_from(frames).unwrap_or(u64::MAX);
@@ -176,25 +232,24 @@ impl Following {
             Delivery::Presence { place: Place::Event(event_id), count } => {
                 notice(presence_text(event_id, count, now))
             }
-            // No channel is a room's yet.
-            Delivery::Presence { place: Place::Room(_), .. } => None,
+            // No channel is a room's yet, and who is too slow is told nothing more.
+            Delivery::Presence { place: Place::Room(_), .. } | Delivery::Gone { .. } => None,
         }
     }
 }
 
 /// The place that a wish names in its channel, if it does.
 fn seen(channel: Channel, wish: &Subscribe) -> Result<Option<Position>, &'static str> {
-    match (channel, wish.epoch.as_deref(), wish.seq) {
-        (Channel::Market(_), _, _) if wish.present => {
-            Err("one is present at an event: at a market nobody is")
-        }
-        (_, None, None) => Ok(None),
-        (Channel::Market(_), Some(epoch), Some(seq)) if epoch.len() <= EPOCH_BYTES_MAX && seq > 0 => {
+    let is_event = matches!(channel, Channel::Event(_));
+    if wish.present && !is_event {
+        return Err("one is present at an event: at a market or an account nobody is");
+    }
+    match (wish.epoch.as_deref(), wish.seq) {
+        (None, None) => Ok(None),
+        _ if is_event => Err("an event's frames have no epoch and seq: each says how things stand"),
+        (Some(epoch), Some(seq)) if epoch.len() <= EPOCH_BYTES_MAX && seq > 0 => {
             Ok(Some(Position { epoch: epoch.into(), seq }))
         }
-        (Channel::Market(_), _, _) => Err("give both epoch and seq of a frame, or none"),
-        (Channel::Event(_), _, _) => {
-            Err("an event's frames have no epoch and seq: each says how things stand")
-        }
+        _ => Err("give both epoch and seq of a frame, or none"),
     }
 }

@@ -10,7 +10,7 @@ pub mod sse;
 pub mod ws;
 
 pub use connections::{Connection, Connections};
-pub use following::{Following, Known, Refusal};
+pub use following::{Following, Known, Refusal, Told, TooSlow};
 
 use std::time::Duration;
 use tokio::time::Instant;

@@ -5,7 +5,6 @@ use crate::wire::stream::Channel;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use overround_app::Position;
-use overround_domain::ids::MarketId;
 use sha2::{Digest, Sha256};
 
 /// How many bytes say whose places they are.
@@ -61,10 +60,10 @@ impl Places {
         self.channels.iter()
     }
 
-    /// Notes how far a market was read.
-    pub fn read(&mut self, market: MarketId, at: Position) {
+    /// Notes how far a channel was read.
+    pub fn read(&mut self, read: Channel, at: Position) {
         for (channel, seen) in &mut self.channels {
-            if *channel == Channel::Market(market) {
+            if *channel == read {
                 *seen = Some(at);
                 return;
             }
@@ -110,6 +109,7 @@ fn number(bytes: &mut &[u8]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use overround_domain::ids::MarketId;
     use uuid::Uuid;
 
     fn market(number: u128) -> MarketId {
@@ -125,7 +125,10 @@ mod tests {
         let mut places = Places::new(&channels());
         assert_eq!(Places::of_id(&places.id(), &channels()), Some(places.clone()));
         for (number, seq) in [(1, 1), (2, 127), (3, 128), (4, i64::MAX)] {
-            places.read(market(number), Position { epoch: format!("{:016x}", u64::MAX - 7).into(), seq });
+            places.read(
+                Channel::Market(market(number)),
+                Position { epoch: format!("{:016x}", u64::MAX - 7).into(), seq },
+            );
         }
         assert_eq!(Places::of_id(&places.id(), &channels()), Some(places));
     }
@@ -133,7 +136,7 @@ mod tests {
     #[test]
     fn what_is_no_id_of_these_channels_is_none() {
         let mut places = Places::new(&channels());
-        places.read(market(2), Position { epoch: "00000000000000ff".into(), seq: 300 });
+        places.read(Channel::Market(market(2)), Position { epoch: "00000000000000ff".into(), seq: 300 });
         let id = places.id();
         assert_eq!(Places::of_id(&id, &channels()[..3]), None, "other channels");
         let mut turned = channels();

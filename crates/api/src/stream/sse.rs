@@ -1,7 +1,7 @@
 //! The stream as Server-Sent Events: for readers who name their channels once, and then only listen.
 
 use super::places::Places;
-use super::{Connection, Following, Known, Refusal, Terms};
+use super::{Connection, Following, Known, Refusal, Terms, Told, TooSlow};
 use crate::problem::{FieldError, INVALID_QUERY, NOT_FOUND, Problem};
 use crate::wire::stream::{Channel, Subscribe};
 use axum::body::Body;
@@ -57,8 +57,21 @@ pub struct Session {
     _open: Connection,
 }
 
-/// The reader went, or does not take what is sent.
-struct Gone;
+const TOO_SLOW: &str = ": too slow for all that happened to an account; connect again, and begin anew\n\n";
+
+/// Why a session is over.
+enum End {
+    /// The reader went, or does not take what is sent.
+    Gone,
+    /// It did not keep up with what it has to be told all of.
+    TooSlow,
+}
+
+impl From<TooSlow> for End {
+    fn from(_: TooSlow) -> Self {
+        Self::TooSlow
+    }
+}
 
 impl Session {
     /// Follows the channels from their places; the session, and the answer whose body it writes.
@@ -83,11 +96,14 @@ impl Session {
 
     /// Serves until either side ends it.
     pub async fn run(mut self) {
-        // Whoever is gone has no use for a reason.
-        drop(self.serve().await);
+        if let Err(End::TooSlow) = self.serve().await {
+            metrics::counter!("overround_stream_closed_total", "code" => "4410").increment(1);
+            // Whoever is gone has no use for a reason.
+            drop(self.send(TOO_SLOW.into()).await);
+        }
     }
 
-    async fn serve(&mut self) -> Result<(), Gone> {
+    async fn serve(&mut self) -> Result<(), End> {
         let mut beats = interval(self.terms.heartbeat);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         beats.reset();
@@ -98,8 +114,13 @@ impl Session {
             tokio::select! {
                 () = stop.cancelled() => return self.send(GOING_AWAY.into()).await,
                 () = sleep_until(until) => return self.send(TOKEN_ENDED.into()).await,
-                () = self.parts.closed() => return Err(Gone),
-                () = self.following.arrived(), if !waits => waits = true,
+                () = self.parts.closed() => return Err(End::Gone),
+                () = self.following.arrived() => {
+                    waits = true;
+                    if !conflate.is_zero() {
+                        self.tell_accounts().await?;
+                    }
+                }
                 () = sleep_until(next_at), if waits => {
                     waits = false;
                     next_at = Instant::now() + conflate;
@@ -111,31 +132,41 @@ impl Session {
     }
 
     /// Tells what is new, channel by channel.
-    async fn tell_all(&mut self) -> Result<(), Gone> {
-        while let Some(news) = self.following.take() {
-            let mut part = Vec::new();
-            for told in news {
-                // Notices are no part of a channel's order, and leave the last id as it is.
-                if let Some((market, at)) = told.at {
-                    self.places.read(market, at);
-                    part.extend_from_slice(format!("id: {}\n", self.places.id()).as_bytes());
-                }
-                part.extend_from_slice(b"data: ");
-                part.extend_from_slice(&told.text);
-                part.extend_from_slice(b"\n\n");
-            }
-            if !part.is_empty() {
-                self.send(part.into()).await?;
-            }
+    async fn tell_all(&mut self) -> Result<(), End> {
+        while let Some(news) = self.following.take()? {
+            self.tell(news).await?;
         }
         Ok(())
     }
 
+    /// Tells what happened to accounts, which does not wait for prices to be gathered.
+    async fn tell_accounts(&mut self) -> Result<(), End> {
+        while let Some(news) = self.following.take_account()? {
+            self.tell(news).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell(&mut self, news: Vec<Told>) -> Result<(), End> {
+        let mut part = Vec::new();
+        for told in news {
+            // Notices are no part of a channel's order, and leave the last id as it is.
+            if let Some((channel, at)) = told.at {
+                self.places.read(channel, at);
+                part.extend_from_slice(format!("id: {}\n", self.places.id()).as_bytes());
+            }
+            part.extend_from_slice(b"data: ");
+            part.extend_from_slice(&told.text);
+            part.extend_from_slice(b"\n\n");
+        }
+        if part.is_empty() { Ok(()) } else { self.send(part.into()).await }
+    }
+
     /// Waits for the reader to take a part; one who does not in time is gone.
-    async fn send(&self, part: Bytes) -> Result<(), Gone> {
+    async fn send(&self, part: Bytes) -> Result<(), End> {
         match timeout(SEND_WAIT, self.parts.send(part)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Gone),
+            Ok(Err(_)) | Err(_) => Err(End::Gone),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The stream over WebSocket: what a connection asks for, what it is sent, and why it ends.
 
-use super::{Connection, Following, Terms};
+use super::{Connection, Following, Terms, Told, TooSlow};
 use crate::wire::stream::Ask;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures::SinkExt;
@@ -25,6 +25,7 @@ enum Closing {
     BadMessage,
     TokenEnded,
     Silent,
+    TooSlow,
     TooManyMessages,
 }
 
@@ -39,6 +40,9 @@ impl Closing {
             ),
             Self::TokenEnded => (4401, "the token has ended; connect with a new one"),
             Self::Silent => (4408, "no answer to pings; connect again"),
+            Self::TooSlow => {
+                (4410, "too slow for all that happened to an account; connect again, and begin anew")
+            }
             Self::TooManyMessages => (4429, "too many messages; name more channels in one"),
         }
     }
@@ -49,6 +53,12 @@ enum End {
     Closing(Closing),
     /// The reader went, or does not take what is sent.
     Gone,
+}
+
+impl From<TooSlow> for End {
+    fn from(_: TooSlow) -> Self {
+        Self::Closing(Closing::TooSlow)
+    }
 }
 
 /// A connection that was made.
@@ -102,9 +112,9 @@ impl Session {
                     Some(Err(_)) => Err(End::Closing(Closing::Unreadable)),
                     None => Err(End::Gone),
                 },
-                () = self.following.arrived(), if !waits => {
+                () = self.following.arrived() => {
                     waits = true;
-                    Ok(())
+                    if conflate.is_zero() { Ok(()) } else { self.tell_accounts().await }
                 }
                 () = sleep_until(self.next_at), if waits => {
                     waits = false;
@@ -170,14 +180,27 @@ impl Session {
 
     /// Tells what is new, channel by channel.
     async fn tell_all(&mut self) -> Result<(), End> {
-        while let Some(news) = self.following.take() {
-            for told in news {
-                // The bytes of a text: they cannot but be one.
-                let text = Utf8Bytes::try_from(told.text).unwrap_or_default();
-                self.feed(Message::Text(text)).await?;
-            }
+        while let Some(news) = self.following.take()? {
+            self.tell(news).await?;
         }
         self.flush().await
+    }
+
+    /// Tells what happened to accounts, which does not wait for prices to be gathered.
+    async fn tell_accounts(&mut self) -> Result<(), End> {
+        while let Some(news) = self.following.take_account()? {
+            self.tell(news).await?;
+        }
+        self.flush().await
+    }
+
+    async fn tell(&mut self, news: Vec<Told>) -> Result<(), End> {
+        for told in news {
+            // The bytes of a text: they cannot but be one.
+            let text = Utf8Bytes::try_from(told.text).unwrap_or_default();
+            self.feed(Message::Text(text)).await?;
+        }
+        Ok(())
     }
 
     async fn say(&mut self, text: String) -> Result<(), End> {

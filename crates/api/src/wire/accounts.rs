@@ -83,6 +83,9 @@ pub struct Account {
     pub held_cents: i64,
     /// Its status.
     pub status: AccountStatus,
+    /// The number of its last ledger entry, 0 before the first: of two balances the one of the higher number is the later.
+    #[schema(example = 12)]
+    pub account_seq: i64,
     /// When it was opened.
     pub created_at: Time,
 }
@@ -96,6 +99,7 @@ impl From<AccountView> for Account {
             balance_cents: view.balance.get(),
             held_cents: view.held.get(),
             status: view.status.into(),
+            account_seq: view.account_seq,
             created_at: view.created_at.into(),
         }
     }

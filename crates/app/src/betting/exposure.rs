@@ -12,7 +12,7 @@ use overround_live::ExposureWrite;
 use overround_store::betting::bets::{self, BetKey};
 use overround_store::betting::exposure::{self, CONSUMER, ExposureRow};
 use overround_store::betting::legs;
-use overround_store::events::log::{self, Logged};
+use overround_store::events::log::{self, Beginning, Logged};
 use overround_store::{Isolation, Tx, market};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -144,7 +144,9 @@ impl App {
 
     async fn follow_bets_in(&self, tx: &mut Tx) -> Result<Followed, overround_store::Error> {
         let now = self.clock().now();
-        let Some(place) = log::lock(tx, CONSUMER, now).await? else { return Ok(Followed::default()) };
+        let Some(place) = log::lock(tx, CONSUMER, Beginning::First, now).await? else {
+            return Ok(Followed::default());
+        };
         let part = log::after(tx, &place, &[EventType::BetPlaced, EventType::BetSettled], BATCH).await?;
         let Some(end) = part.end else { return Ok(Followed::default()) };
         let changes: Vec<Change> = part.events.iter().filter_map(change_of).collect();
@@ -172,7 +174,7 @@ impl App {
         if !changed.is_empty() {
             exposure::write(tx, &changed).await?;
         }
-        log::advance(tx, CONSUMER, &end, now).await?;
+        log::advance(tx, CONSUMER, &place, &end, now).await?;
         Ok(Followed { changed, more: part.more })
     }
 }

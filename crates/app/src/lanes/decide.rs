@@ -165,7 +165,7 @@ impl Decider<'_> {
         self.take(command.player.cell, &bet)?;
         self.count_for_today(&command.player, &bet)?;
         self.remember(command, view.recent);
-        let receipt = self.write_bet(command, bet);
+        let receipt = self.write_bet(command, bet)?;
         Ok(Ok(Outcome::Placed(Box::new(receipt))))
     }
 
@@ -211,7 +211,7 @@ impl Decider<'_> {
         self.writes.recent.insert(account_id, recent);
     }
 
-    fn write_bet(&mut self, command: &Place, bet: AcceptedBet) -> BetReceipt {
+    fn write_bet(&mut self, command: &Place, bet: AcceptedBet) -> Result<BetReceipt, Error> {
         let (id, player) = (command.bet_id, &command.player);
         let created_at = id.created_at().unwrap_or(self.now);
         let mut legs = Vec::with_capacity(bet.legs.len());
@@ -228,9 +228,11 @@ impl Decider<'_> {
                 created_at,
             });
         }
+        let (account, hold) = (self.account(player.account_id)?, self.account(player.hold_id)?);
         let payload = json!({
-            "bet_id": id.uuid(), "account_id": player.account_id.uuid(), "stake_cents": bet.stake,
+            "bet_id": id.uuid(), "account_id": account.id.uuid(), "stake_cents": bet.stake,
             "currency": bet.currency, "potential_payout_cents": bet.potential_payout,
+            "balance_cents": account.balance, "held_cents": hold.balance, "account_seq": account.seq,
             "legs": bet.legs.iter().map(|leg| json!({
                 "market_id": leg.market_id.uuid(), "outcome_id": leg.outcome_id.uuid(),
                 "price": leg.price, "market_version": leg.market_version,
@@ -246,7 +248,7 @@ impl Decider<'_> {
             bet,
             created_at,
         });
-        receipt
+        Ok(receipt)
     }
 
     /// Posts to the book and writes the entries.
@@ -292,7 +294,7 @@ impl Decider<'_> {
         PostingId::from_uuid(self.clock.id())
     }
 
-    fn account(&self, id: AccountId) -> Result<Account, Error> {
+    pub(super) fn account(&self, id: AccountId) -> Result<Account, Error> {
         self.loaded.book.get(&id).cloned().ok_or_else(|| missing(id, "the account of a command is not there"))
     }
 

@@ -50,11 +50,13 @@ impl Decider<'_> {
         let posting = settlement_posting(self.posting_id(), &accounts, house, id, bet.stake, returned)
             .map_err(impossible)?;
         self.post(&command.player, &posting).map_err(impossible)?;
+        let (account, hold) = (self.account(accounts.player)?, self.account(accounts.hold)?);
         let (generation, version) = (bet.settlement_generation + 1, bet.version + 1);
         let payload = json!({
             "bet_id": bet.id.uuid(), "account_id": bet.account_id.uuid(), "settlement_id": id.uuid(),
             "generation": generation, "status": settlement.status, "result": settlement.result,
             "return_cents": settlement.returned, "currency": bet.currency,
+            "balance_cents": account.balance, "held_cents": hold.balance, "account_seq": account.seq,
         });
         self.event(EventType::BetSettled, bet.cell, bet.id.uuid(), version, payload, None);
         self.give_back(&bet.id);

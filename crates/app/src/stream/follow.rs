@@ -31,7 +31,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 struct Follower<'a> {
     shared: &'a Shared,
-    subscriber: Subscriber,
+    subscriber: Subscriber<MarketId>,
     following: BTreeSet<MarketId>,
 }
 
@@ -42,12 +42,12 @@ impl Follower<'_> {
         loop {
             tokio::select! {
                 heard = self.subscriber.next() => match heard {
-                    Ok(Heard::Version(position, snapshot)) => self.hear(position, snapshot).await,
+                    Ok(Heard::Said(_, position, snapshot)) => self.hear(position, snapshot).await,
                     Ok(Heard::Lost(markets)) => self.lose(&markets).await,
                     // What cannot be read is no reason to miss the rest.
                     Err(error) => tracing::error!(%error, "a message about a market cannot be read"),
                 },
-                () = self.shared.changed.notified() => self.adjust().await,
+                () = self.shared.topics.changed.notified() => self.adjust().await,
                 _ = ticks.tick() => self.look().await,
             }
         }
@@ -55,7 +55,7 @@ impl Follower<'_> {
 
     async fn hear(&mut self, position: Position, snapshot: Arc<Snapshot>) {
         self.shared.live.saw(&snapshot);
-        match self.shared.find(snapshot.market_id) {
+        match self.shared.topics.find(snapshot.market_id) {
             Some(topic) if !topic.hear(position, snapshot) => self.fill(&[topic]).await,
             _ => {}
         }
@@ -67,20 +67,24 @@ impl Follower<'_> {
         tracing::warn!(markets = markets.len(), "a connection that hears of prices is lost, and made again");
         self.deaf_to(markets);
         // Readers are told at once if nothing can be sold either.
-        let lost = self.shared.all().into_iter().filter(|topic| markets.contains(&topic.market)).collect();
+        let lost =
+            self.shared.topics.all().into_iter().filter(|topic| markets.contains(&topic.market)).collect();
         look(self.shared, lost).await;
         self.adjust().await;
     }
 
     fn deaf_to(&mut self, markets: &BTreeSet<MarketId>) {
         self.following.retain(|market| !markets.contains(market));
-        markets.iter().filter_map(|market| self.shared.find(*market)).for_each(|topic| topic.hears(false));
+        markets
+            .iter()
+            .filter_map(|market| self.shared.topics.find(*market))
+            .for_each(|topic| topic.hears(false));
     }
 
     /// Follows the topics that came, or whose connection was lost; leaves those that went.
     async fn adjust(&mut self) {
-        self.shared.drop_idle();
-        let topics = self.shared.all();
+        self.shared.topics.drop_idle();
+        let topics = self.shared.topics.all();
         let new: Vec<Arc<Topic>> =
             topics.iter().filter(|topic| !self.following.contains(&topic.market)).cloned().collect();
         let wanted: BTreeSet<MarketId> = topics.iter().map(|topic| topic.market).collect();
@@ -110,12 +114,13 @@ impl Follower<'_> {
         let now = Instant::now();
         let is_unknown =
             |topic: &Arc<Topic>| self.following.contains(&topic.market) && topic.is_to_be_filled(now);
-        let unknown: Vec<Arc<Topic>> = self.shared.all().into_iter().filter(is_unknown).collect();
+        let unknown: Vec<Arc<Topic>> = self.shared.topics.all().into_iter().filter(is_unknown).collect();
         if let Some(topics) = unknown.chunks(FILLED_AT_ONCE).next() {
             self.fill(topics).await;
         }
         let due = self
             .shared
+            .topics
             .all()
             .into_iter()
             .filter(|topic| topic.is_to_be_looked_at(now, &self.shared.clock))

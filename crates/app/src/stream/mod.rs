@@ -3,34 +3,37 @@
 //! Each process follows a market once in Redis, however many readers it has here. A [`topic`] keeps the market's last
 //! versions; a [`reader`] keeps its place in each, so that no queue grows with a slow reader: it finds the newest
 //! version when it comes back. [`follow`] is the task that hears of new versions and fills what it missed from the
-//! market's history.
+//! market's history. What happens to [`accounts`] is told the same way, and none of it is passed over.
 
+mod accounts;
 mod follow;
 mod reader;
 mod topic;
+mod topics;
 
+pub(crate) use accounts::Accounts;
+pub use accounts::{
+    AccountChange, AccountEvent, AccountFrame, AccountNews, BetPlaced, BetSettled, Frozen, LegTaken, Moved,
+    WalletOpened,
+};
 pub use reader::{Delivery, Reader, Subscribed};
 pub use topic::{Frame, FrameKind};
 
 use crate::markets::refresh::Refresh;
 use crate::{App, Clock, Error};
-use overround_domain::ids::{EventId, MarketId};
+use overround_domain::ids::{AccountId, EventId, MarketId, UserId};
 use overround_live::{Held, Live};
 use overround_store::market;
 pub(crate) use reader::{Mailbox, News};
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 pub(crate) use topic::Topic;
+use topics::Topics;
 
-/// How many markets a process follows at most.
-const TOPICS_MAX: usize = 20_000;
-/// How many of them for what is read once in a while, so that there is room for readers who stay.
-const TOUCHED_MAX: usize = 10_000;
+/// How many markets a process follows for what is read once in a while, so that there is room for readers who stay.
+const TOUCHED_MAX: usize = topics::TOPICS_MAX / 2;
 
 /// The markets that are followed in this process.
 pub(crate) struct Stream {
@@ -43,57 +46,8 @@ struct Shared {
     live: Live,
     clock: Clock,
     refresh: Arc<Refresh>,
-    topics: Mutex<HashMap<MarketId, Arc<Topic>>>,
-    /// A topic came or went.
-    changed: Notify,
+    topics: Arc<Topics<Topic>>,
     stop: CancellationToken,
-}
-
-impl Shared {
-    /// Makes somebody a reader of a market's topic, which is made if there is none; none when there are too many. All
-    /// under the lock, so that the topic is not dropped as idle before it has its reader.
-    fn join(&self, market: MarketId, reader: u64, mailbox: &Arc<Mailbox>) -> Option<Arc<Topic>> {
-        let mut topics = self.topics();
-        let topic = self.topic_among(&mut topics, market, TOPICS_MAX)?;
-        topic.join(reader, mailbox);
-        Some(topic)
-    }
-
-    /// The topic of a market, which is made if there is none; none when there are `most` already.
-    fn topic_among(
-        &self,
-        topics: &mut HashMap<MarketId, Arc<Topic>>,
-        market: MarketId,
-        most: usize,
-    ) -> Option<Arc<Topic>> {
-        let is_full = topics.len() >= most;
-        match topics.entry(market) {
-            Entry::Occupied(topic) => Some(Arc::clone(topic.get())),
-            Entry::Vacant(_) if is_full => None,
-            Entry::Vacant(place) => {
-                self.changed.notify_one();
-                Some(Arc::clone(place.insert(Arc::new(Topic::new(market)))))
-            }
-        }
-    }
-
-    fn topics(&self) -> MutexGuard<'_, HashMap<MarketId, Arc<Topic>>> {
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn all(&self) -> Vec<Arc<Topic>> {
-        self.topics().values().cloned().collect()
-    }
-
-    fn find(&self, market: MarketId) -> Option<Arc<Topic>> {
-        self.topics().get(&market).cloned()
-    }
-
-    /// Drops the topics that nobody reads any more.
-    fn drop_idle(&self) {
-        let now = Instant::now();
-        self.topics().retain(|_, topic| !topic.is_idle(now));
-    }
 }
 
 impl Stream {
@@ -103,8 +57,7 @@ impl Stream {
             live: live.clone(),
             clock: clock.clone(),
             refresh: Arc::clone(refresh),
-            topics: Mutex::default(),
-            changed: Notify::new(),
+            topics: Arc::default(),
             stop: CancellationToken::new(),
         });
         let task = tokio::spawn(follow::run(Arc::clone(&shared)));
@@ -113,13 +66,13 @@ impl Stream {
 
     /// What this process knows of a market that it follows, without asking; none when that cannot be relied on.
     pub(crate) fn held(&self, market: MarketId) -> Option<Held> {
-        self.shared.find(market)?.held(&self.shared.live, &self.shared.clock)
+        self.shared.topics.find(market)?.held(&self.shared.live, &self.shared.clock)
     }
 
     /// Where a market is read once for all who ask, and followed from then on for a while; none when the process
     /// follows as many as it can.
     pub(crate) fn topic(&self, market: MarketId) -> Option<Arc<Topic>> {
-        self.shared.topic_among(&mut self.shared.topics(), market, TOUCHED_MAX)
+        self.shared.topics.touch(market, TOUCHED_MAX)
     }
 
     /// Ends the task.
@@ -139,9 +92,10 @@ impl Drop for Stream {
 }
 
 impl App {
-    /// A reader of markets and places, who follows none yet.
+    /// A reader of markets, accounts and places, who follows none yet.
     pub fn reader(&self) -> Reader {
-        Reader::new(Arc::clone(&self.stream().shared), Arc::clone(self.presence_state().shared()))
+        let accounts = Arc::clone(self.followed_accounts().shared());
+        Reader::new(Arc::clone(&self.stream().shared), accounts, Arc::clone(self.presence_state().shared()))
     }
 
     /// Which of these markets there are. What does not exist is not followed.
@@ -153,6 +107,22 @@ impl App {
             return Ok(BTreeSet::new());
         }
         Ok(market::markets::known(self.store().read(), markets).await?)
+    }
+
+    /// The users whose accounts these are, of those that there are.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn known_accounts(&self, accounts: &[AccountId]) -> Result<BTreeMap<AccountId, UserId>, Error> {
+        let mut known = BTreeMap::new();
+        for account in accounts {
+            match self.player(*account).await {
+                Ok(player) => drop(known.insert(*account, player.user_id)),
+                Err(Error::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(known)
     }
 
     /// Which of these events there are.

@@ -1,16 +1,17 @@
 //! One reader: the markets it follows, and how far it has read each; and the places that it watches.
 
 use super::Shared;
+use super::accounts::{self, AccountFrame};
 use super::topic::{Frame, FrameKind, Topic, Unseen, Window};
+use super::topics::Joined;
 use crate::presence::{self, Watch};
-use overround_domain::ids::{MarketId, UserId};
+use overround_domain::ids::{AccountId, MarketId, UserId};
 use overround_domain::time::Timestamp;
 use overround_live::{Place, Position};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 /// How many frames of a market a reader may be behind and still gets each of them.
 const BEHIND_MAX: usize = 16;
@@ -40,6 +41,14 @@ pub enum Delivery {
         /// The producer's last sign of life, as far as it is known.
         confirmed_at: Option<Timestamp>,
     },
+    /// An account as it stands, or something that happened to it.
+    Account(FrameKind, Arc<AccountFrame>),
+    /// The reader was too slow for what happened to an account, and none of that is passed over: it has to begin again from
+    /// the place that it is at.
+    Gone {
+        /// The account.
+        account_id: AccountId,
+    },
     /// How many users are at a place that is watched.
     Presence {
         /// The place.
@@ -63,6 +72,7 @@ pub enum Subscribed {
 /// What has something new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum News {
+    Account(AccountId),
     Market(MarketId),
     Place(Place),
 }
@@ -85,26 +95,18 @@ impl Mailbox {
     fn take(&self) -> Option<News> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner).pop_first()
     }
-}
 
-/// A reader's place among a topic's readers; dropped, it is none of them any more.
-struct Joined {
-    topic: Arc<Topic>,
-    reader: u64,
-    shared: Arc<Shared>,
-}
-
-impl Drop for Joined {
-    fn drop(&mut self) {
-        self.topic.leave(self.reader);
-        if self.topic.is_idle(Instant::now()) {
-            self.shared.changed.notify_one();
-        }
+    /// An account of which there is news: they stand before all else.
+    fn take_account(&self) -> Option<AccountId> {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(News::Account(account)) = news.first().copied() else { return None };
+        news.pop_first();
+        Some(account)
     }
 }
 
 struct Subscription {
-    joined: Joined,
+    joined: Joined<Topic>,
     /// How far the reader has seen the market; none before the first frame.
     seen: Option<Position>,
     /// Whether it got what there was when it came: being away is not being slow.
@@ -119,28 +121,70 @@ struct Watched {
     told: Option<u64>,
 }
 
-/// A reader of markets, who gets the versions of each in order, and of how many are at places. Dropped, it follows nothing
-/// any more, and is nowhere.
+/// A reader of markets, who gets the versions of each in order; of accounts, who gets all that happens to each; and of how
+/// many are at places. Dropped, it follows nothing any more, and is nowhere.
 pub struct Reader {
     id: u64,
     shared: Arc<Shared>,
+    shared_accounts: Arc<accounts::Shared>,
     presence: Arc<presence::Shared>,
     mailbox: Arc<Mailbox>,
     subscriptions: BTreeMap<MarketId, Subscription>,
+    accounts: BTreeMap<AccountId, accounts::Subscription>,
     places: BTreeMap<Place, Watched>,
 }
 
 impl Reader {
-    pub(super) fn new(shared: Arc<Shared>, presence: Arc<presence::Shared>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        shared_accounts: Arc<accounts::Shared>,
+        presence: Arc<presence::Shared>,
+    ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let (subscriptions, places) = (BTreeMap::new(), BTreeMap::new());
-        Self { id, shared, presence, mailbox: Arc::default(), subscriptions, places }
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            shared,
+            shared_accounts,
+            presence,
+            mailbox: Arc::default(),
+            subscriptions: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            places: BTreeMap::new(),
+        }
     }
 
-    /// How many markets and places are followed.
+    /// How many markets, accounts and places are followed.
     pub fn followed(&self) -> usize {
-        self.subscriptions.len() + self.places.len()
+        self.subscriptions.len() + self.accounts.len() + self.places.len()
+    }
+
+    /// Follows an account, from the place that the reader has seen, or from how it stands.
+    pub fn follow_account(&mut self, account: AccountId, seen: Option<Position>) -> Subscribed {
+        if self.accounts.contains_key(&account) {
+            return Subscribed::Already;
+        }
+        let Some(joined) = self.shared_accounts.topics.join(account, self.id, &self.mailbox) else {
+            return Subscribed::Full;
+        };
+        self.accounts.insert(account, accounts::Subscription::new(joined, seen));
+        self.mailbox.put(News::Account(account));
+        Subscribed::Now
+    }
+
+    /// Follows an account no more. False if it was not followed.
+    pub fn leave_account(&mut self, account: AccountId) -> bool {
+        self.accounts.remove(&account).is_some()
+    }
+
+    /// What is new of one account, in order; none when nothing is new of any. It does not wait for prices to be gathered.
+    pub fn take_account(&mut self) -> Option<Vec<Delivery>> {
+        let account = self.mailbox.take_account()?;
+        Some(self.news_of(account))
+    }
+
+    fn news_of(&mut self, account: AccountId) -> Vec<Delivery> {
+        let subscription = self.accounts.get_mut(&account);
+        subscription.map(|one| one.news(account, &self.shared_accounts)).unwrap_or_default()
     }
 
     /// Follows how many users are at a place; as one of them, or as nobody.
@@ -167,8 +211,9 @@ impl Reader {
         if self.subscriptions.contains_key(&market) {
             return Subscribed::Already;
         }
-        let Some(topic) = self.shared.join(market, self.id, &self.mailbox) else { return Subscribed::Full };
-        let joined = Joined { topic, reader: self.id, shared: Arc::clone(&self.shared) };
+        let Some(joined) = self.shared.topics.join(market, self.id, &self.mailbox) else {
+            return Subscribed::Full;
+        };
         let subscription = Subscription { joined, seen, caught_up: false, told_sellable: true };
         self.subscriptions.insert(market, subscription);
         self.mailbox.put(News::Market(market));
@@ -185,11 +230,12 @@ impl Reader {
         self.mailbox.arrived.notified().await;
     }
 
-    /// What is new of one market or place, in order; none when nothing is new of any. With `conflate` only the newest version,
+    /// What is new of one account, market or place, in order; none when nothing is new of any. With `conflate` only the newest version,
     /// and those that moved status, line or runners; else so only where the reader is far behind.
     pub fn take(&mut self, conflate: bool) -> Option<Vec<Delivery>> {
         let behind_max = if conflate { 1 } else { BEHIND_MAX };
         Some(match self.mailbox.take()? {
+            News::Account(account) => self.news_of(account),
             News::Market(market) => {
                 let subscription = self.subscriptions.get_mut(&market);
                 subscription.map(|one| one.news(market, behind_max)).unwrap_or_default()

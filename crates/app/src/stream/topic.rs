@@ -1,6 +1,7 @@
 //! One market as this process follows it.
 
 use super::reader::{Mailbox, News};
+use super::topics::Topical;
 use crate::{Clock, Error};
 use bytes::Bytes;
 use overround_domain::ids::MarketId;
@@ -33,25 +34,35 @@ pub struct Frame {
     pub snapshot: Arc<Snapshot>,
     /// Whether status, line or runners are others than in the version before: such a frame is not passed over.
     pub moves_status: bool,
-    encoded: [OnceLock<Bytes>; 3],
+    encoded: Encoded,
 }
 
-impl Frame {
-    fn new(position: Position, snapshot: Arc<Snapshot>, before: Option<&Self>) -> Self {
-        let moves_status =
-            before.is_none_or(|before| before.snapshot.status_version != snapshot.status_version);
-        Self { position, snapshot, moves_status, encoded: Default::default() }
-    }
+/// A frame's text for readers of each kind, made once for all of them.
+#[derive(Debug, Default)]
+pub(super) struct Encoded([OnceLock<Bytes>; 3]);
 
-    /// The frame's text for readers of that kind, made by `encode` once, for all of them.
-    pub fn encoded(&self, kind: FrameKind, encode: impl FnOnce() -> String) -> Bytes {
-        let [snapshot, update, reset] = &self.encoded;
+impl Encoded {
+    pub(super) fn get(&self, kind: FrameKind, encode: impl FnOnce() -> String) -> Bytes {
+        let [snapshot, update, reset] = &self.0;
         let once = match kind {
             FrameKind::Snapshot => snapshot,
             FrameKind::Update => update,
             FrameKind::Reset => reset,
         };
         once.get_or_init(|| encode().into()).clone()
+    }
+}
+
+impl Frame {
+    fn new(position: Position, snapshot: Arc<Snapshot>, before: Option<&Self>) -> Self {
+        let moves_status =
+            before.is_none_or(|before| before.snapshot.status_version != snapshot.status_version);
+        Self { position, snapshot, moves_status, encoded: Encoded::default() }
+    }
+
+    /// The frame's text for readers of that kind, made by `encode` once, for all of them.
+    pub fn encoded(&self, kind: FrameKind, encode: impl FnOnce() -> String) -> Bytes {
+        self.encoded.get(kind, encode)
     }
 }
 
@@ -101,26 +112,30 @@ pub(crate) struct Topic {
     asking: sync::Mutex<()>,
 }
 
-impl Topic {
-    pub(super) fn new(market: MarketId) -> Self {
+impl Topical for Topic {
+    type Key = MarketId;
+
+    fn new(market: MarketId) -> Self {
         Self { market, state: Mutex::default(), asking: sync::Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn join(&self, reader: u64, mailbox: &Arc<Mailbox>) {
+    fn join(&self, reader: u64, mailbox: &Arc<Mailbox>) {
         self.state().readers.insert(reader, Arc::clone(mailbox));
     }
 
-    pub(super) fn leave(&self, reader: u64) {
+    fn leave(&self, reader: u64) {
         self.state().readers.remove(&reader);
     }
 
-    pub(super) fn is_idle(&self, now: Instant) -> bool {
+    fn is_idle(&self, now: Instant) -> bool {
         let state = self.state();
         state.readers.is_empty() && state.touched.is_none_or(|touched| touched + TOUCHED_FOR < now)
+    }
+}
+
+impl Topic {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes whether what is published of the market is heard from now on.

@@ -45,6 +45,9 @@ pub struct AccountView {
     pub held: Cents,
     /// Its status.
     pub status: AccountStatus,
+    /// The number of its last ledger entry; 0 before the first. It has a default since answers were kept without it.
+    #[serde(default)]
+    pub account_seq: i64,
     /// When it was opened.
     pub created_at: Timestamp,
 }

@@ -66,6 +66,7 @@ impl App {
             balance: Cents::ZERO,
             held: Cents::ZERO,
             status: AccountStatus::Active,
+            account_seq: 0,
             created_at: id.created_at().unwrap_or_else(|| self.clock().now()),
         };
         (view, rows)

@@ -17,6 +17,7 @@ impl AccountView {
             balance: account.balance,
             held: summary.held,
             status: account.status,
+            account_seq: account.seq,
             created_at: summary.created_at,
         }
     }

@@ -14,7 +14,7 @@ use overround_domain::wallet::{
 use overround_store::Error;
 use overround_store::wallet::freezes::NewFreeze;
 use overround_store::wallet::reversals::NewReversal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 impl Decider<'_> {
     /// Does it and says so, or refuses it.
@@ -163,19 +163,23 @@ impl Decider<'_> {
             Act::Transfer { amount, .. } => (EventType::WalletTransferred, *amount),
             Act::Reverse { .. } => (EventType::WalletReversed, view.amount),
         };
+        let seq = self.account(view.account_id)?.seq;
         let mut payload = json!({
             "account_id": view.account_id.uuid(), "posting_id": view.posting_id.uuid(), "amount_cents": amount,
             "currency": view.currency, "author": command.author, "reason": command.reason,
+            "balance_cents": view.balance_after, "account_seq": seq,
         });
         let more = match act {
-            Act::Reverse { posting_id, .. } => Some(("reversed_posting_id", posting_id.uuid())),
-            Act::Transfer { to, .. } => Some(("to_account_id", to.uuid())),
-            Act::Move { .. } | Act::Adjust { .. } => None,
+            Act::Reverse { posting_id, .. } => json!({"reversed_posting_id": posting_id.uuid()}),
+            Act::Transfer { to, .. } => {
+                let to = self.account(*to)?;
+                json!({"to_account_id": to.id.uuid(), "to_balance_cents": to.balance, "to_account_seq": to.seq})
+            }
+            Act::Move { .. } | Act::Adjust { .. } => json!({}),
         };
-        if let (Some((name, id)), Some(fields)) = (more, payload.as_object_mut()) {
-            fields.insert(name.to_owned(), json!(id));
+        if let (Some(fields), Value::Object(more)) = (payload.as_object_mut(), more) {
+            fields.extend(more);
         }
-        let seq = self.account(view.account_id)?.seq;
         let trace = Some(command.keyed.trace_id.clone());
         self.event(event, command.player.cell, view.account_id.uuid(), seq, payload, trace);
         Ok(())

@@ -1,9 +1,13 @@
 //! What goes over a stream, both ways.
 
-use super::names::{MarketStatus, SuspensionReason};
-use super::{PriceTerms, Time};
+mod account;
+
+pub use account::account_text;
+
+use crate::wire::names::{MarketStatus, SuspensionReason};
+use crate::wire::{PriceTerms, Time};
 use overround_app::{Frame, FrameKind, Position};
-use overround_domain::ids::{EventId, MarketId, OutcomeId};
+use overround_domain::ids::{AccountId, EventId, MarketId, OutcomeId};
 use overround_domain::markets::{Line, Snapshot};
 use overround_domain::time::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
@@ -57,6 +61,8 @@ pub enum Channel {
     Market(MarketId),
     /// `events:{event_id}`: how many are present at an event.
     Event(EventId),
+    /// `account:{account_id}`: what happens to an account.
+    Account(AccountId),
 }
 
 impl FromStr for Channel {
@@ -66,7 +72,8 @@ impl FromStr for Channel {
         match text.split_once(':') {
             Some(("markets", id)) => id.parse().map(Self::Market).map_err(|error| wrong(id, &error)),
             Some(("events", id)) => id.parse().map(Self::Event).map_err(|error| wrong(id, &error)),
-            _ => Err("a channel is called markets: and a market's id, or events: and an event's".to_owned()),
+            Some(("account", id)) => id.parse().map(Self::Account).map_err(|error| wrong(id, &error)),
+            _ => Err("a channel is called markets: and a market's id, events: and an event's, or account: and an account's".to_owned()),
         }
     }
 }
@@ -76,6 +83,7 @@ impl fmt::Display for Channel {
         match self {
             Self::Market(id) => write!(f, "markets:{id}"),
             Self::Event(id) => write!(f, "events:{id}"),
+            Self::Account(id) => write!(f, "account:{id}"),
         }
     }
 }

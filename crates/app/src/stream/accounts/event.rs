@@ -1,0 +1,267 @@
+//! What is told of an account: of the log's events those that its owner may know, without what is the house's own.
+
+use overround_domain::betting::{BetResult, BetStatus};
+use overround_domain::events::EventType;
+use overround_domain::ids::{AccountId, BetId, MarketId, OutcomeId, PostingId, SettlementId};
+use overround_domain::money::{Cents, Currency};
+use overround_domain::odds::Price;
+use overround_domain::time::Timestamp;
+use overround_domain::wallet::{AccountKind, AccountStatus, Freeze};
+use overround_store::events::log::Logged;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// An event of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountEvent {
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub change: AccountChange,
+}
+
+/// What happened to an account; called like the domain events that it is read from.
+///
+/// Amounts are minor units. `balance` and `held` are what they came to by that; `account_seq` is the number of the
+/// account's last ledger entry by then, so that of two the higher one's balance is the later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum AccountChange {
+    /// A bet was accepted.
+    #[serde(rename = "bet.placed")]
+    BetPlaced(BetPlaced),
+    /// A bet was settled, or settled anew.
+    #[serde(rename = "bet.settled")]
+    BetSettled(BetSettled),
+    /// Money came in.
+    #[serde(rename = "wallet.credited")]
+    Credited(Moved),
+    /// Money went out.
+    #[serde(rename = "wallet.debited")]
+    Debited(Moved),
+    /// A wallet was corrected by hand.
+    #[serde(rename = "wallet.adjusted")]
+    Adjusted(Moved),
+    /// An earlier posting was taken back.
+    #[serde(rename = "wallet.reversed")]
+    Reversed(Moved),
+    /// Money went from one wallet of the account to another.
+    #[serde(rename = "wallet.transferred")]
+    Transferred(Moved),
+    /// A wallet was opened beside the account.
+    #[serde(rename = "wallet.opened")]
+    WalletOpened(WalletOpened),
+    /// The account was frozen.
+    #[serde(rename = "account.frozen")]
+    Frozen(Frozen),
+    /// A freeze was let go.
+    #[serde(rename = "account.unfrozen")]
+    Unfrozen(Frozen),
+}
+
+/// A bet that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BetPlaced {
+    /// The bet.
+    #[serde(with = "plain")]
+    pub bet_id: BetId,
+    /// The account.
+    #[serde(with = "plain")]
+    pub account_id: AccountId,
+    /// What is staked.
+    #[serde(rename = "stake_cents")]
+    pub stake: Cents,
+    /// The currency.
+    pub currency: Currency,
+    /// What it returns if all of it wins.
+    #[serde(rename = "potential_payout_cents")]
+    pub potential_payout: Cents,
+    /// Its legs, in their order.
+    pub legs: Vec<LegTaken>,
+    /// The account's balance after it.
+    #[serde(rename = "balance_cents")]
+    pub balance: Cents,
+    /// What is on hold for open bets after it.
+    #[serde(rename = "held_cents")]
+    pub held: Cents,
+    /// The number of the account's last ledger entry.
+    pub account_seq: i64,
+}
+
+/// A leg of a bet that was accepted, and its price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegTaken {
+    /// The market.
+    #[serde(with = "plain")]
+    pub market_id: MarketId,
+    /// The outcome.
+    #[serde(with = "plain")]
+    pub outcome_id: OutcomeId,
+    /// The price that was taken.
+    pub price: Price,
+}
+
+/// A settlement of a bet; of a later generation, one that pays the difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BetSettled {
+    /// The bet.
+    #[serde(with = "plain")]
+    pub bet_id: BetId,
+    /// The account.
+    #[serde(with = "plain")]
+    pub account_id: AccountId,
+    /// The settlement.
+    #[serde(with = "plain")]
+    pub settlement_id: SettlementId,
+    /// 1 for the first, and one more for each that corrects the one before.
+    pub generation: i64,
+    /// The status.
+    pub status: BetStatus,
+    /// What became of it.
+    pub result: BetResult,
+    /// What it returns in all.
+    #[serde(rename = "return_cents")]
+    pub returned: Cents,
+    /// The currency.
+    pub currency: Currency,
+    /// The account's balance after it.
+    #[serde(rename = "balance_cents")]
+    pub balance: Cents,
+    /// What is on hold for open bets after it.
+    #[serde(rename = "held_cents")]
+    pub held: Cents,
+    /// The number of the account's last ledger entry.
+    pub account_seq: i64,
+}
+
+/// A posting by hand to the account or a wallet beside it, which `account_id` names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The account.
+    #[serde(with = "plain")]
+    pub account_id: AccountId,
+    /// The posting.
+    #[serde(with = "plain")]
+    pub posting_id: PostingId,
+    /// Without a sign, but for an adjustment's and a reversal's.
+    #[serde(rename = "amount_cents")]
+    pub amount: Cents,
+    /// The currency.
+    pub currency: Currency,
+    /// The account's balance after it.
+    #[serde(rename = "balance_cents")]
+    pub balance: Cents,
+    /// The number of the account's last ledger entry.
+    pub account_seq: i64,
+    /// Where it came to, of a transfer.
+    #[serde(flatten)]
+    pub to: Option<MovedTo>,
+    /// What it takes back, of a reversal.
+    #[serde(flatten)]
+    pub reversed: Option<Reversed>,
+}
+
+/// The wallet that a transfer came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovedTo {
+    /// The account.
+    #[serde(with = "plain", rename = "to_account_id")]
+    pub account_id: AccountId,
+    /// The account's balance after it.
+    #[serde(rename = "to_balance_cents")]
+    pub balance: Cents,
+    /// The number of the account's last ledger entry.
+    #[serde(rename = "to_account_seq")]
+    pub account_seq: i64,
+}
+
+/// What a reversal takes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reversed {
+    /// The posting.
+    #[serde(with = "plain", rename = "reversed_posting_id")]
+    pub posting_id: PostingId,
+}
+
+/// A wallet beside an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WalletOpened {
+    /// The account.
+    #[serde(with = "plain")]
+    pub account_id: AccountId,
+    /// The account that it is beside.
+    #[serde(with = "plain")]
+    pub owner_account_id: AccountId,
+    /// What it is for.
+    pub kind: AccountKind,
+    /// The currency.
+    pub currency: Currency,
+    /// The least balance that it may have.
+    #[serde(rename = "floor_cents")]
+    pub floor: Cents,
+}
+
+/// What a freeze made of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// The account.
+    #[serde(with = "plain")]
+    pub account_id: AccountId,
+    /// What was frozen, or let go.
+    pub freeze: Freeze,
+    /// The status.
+    pub status: AccountStatus,
+}
+
+impl AccountEvent {
+    /// The events that are told of accounts.
+    pub(super) const TYPES: [EventType; 10] = [
+        EventType::BetPlaced,
+        EventType::BetSettled,
+        EventType::WalletCredited,
+        EventType::WalletDebited,
+        EventType::WalletAdjusted,
+        EventType::WalletReversed,
+        EventType::WalletTransferred,
+        EventType::WalletOpened,
+        EventType::AccountFrozen,
+        EventType::AccountUnfrozen,
+    ];
+
+    /// What an event of the log says to an account's owner.
+    pub(super) fn of(logged: &Logged) -> Result<Self, serde_json::Error> {
+        let change: Value = json!({"type": logged.event_type, "data": logged.payload});
+        Ok(Self { at: logged.created_at, change: serde_json::from_value(change)? })
+    }
+
+    /// The account or wallet that it is about.
+    pub(super) const fn wallet(&self) -> AccountId {
+        match &self.change {
+            AccountChange::BetPlaced(bet) => bet.account_id,
+            AccountChange::BetSettled(bet) => bet.account_id,
+            AccountChange::Credited(moved)
+            | AccountChange::Debited(moved)
+            | AccountChange::Adjusted(moved)
+            | AccountChange::Reversed(moved)
+            | AccountChange::Transferred(moved) => moved.account_id,
+            AccountChange::WalletOpened(wallet) => wallet.owner_account_id,
+            AccountChange::Frozen(frozen) | AccountChange::Unfrozen(frozen) => frozen.account_id,
+        }
+    }
+}
+
+/// Ids as the log has them: plain UUIDs.
+mod plain {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use uuid::Uuid;
+
+    pub(super) fn serialize<T: Copy + Into<Uuid>, S: Serializer>(id: &T, s: S) -> Result<S::Ok, S::Error> {
+        let id: Uuid = (*id).into();
+        id.serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, T: From<Uuid>, D: Deserializer<'de>>(d: D) -> Result<T, D::Error> {
+        Uuid::deserialize(d).map(T::from)
+    }
+}

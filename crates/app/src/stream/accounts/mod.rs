@@ -1,0 +1,134 @@
+//! What happens to the players' accounts, told in order to who follows them.
+//!
+//! [`tell`] reads the log of events and appends what concerns an account to its channel in Redis, each event once. Each
+//! process follows an account once, however many readers it has here ([`follow`]): a [`topic`] keeps the last events.
+//! Readers begin with the account as it stands, read after the place that they begin at, and then get every event: none
+//! is passed over.
+
+mod event;
+mod follow;
+mod tell;
+mod topic;
+
+pub use event::{AccountChange, AccountEvent, BetPlaced, BetSettled, Frozen, LegTaken, Moved, WalletOpened};
+pub use topic::{AccountFrame, AccountNews};
+
+use super::topics::{Joined, Topics};
+use super::{Delivery, FrameKind};
+use crate::state::WeakApp;
+use overround_domain::ids::AccountId;
+use overround_live::{Live, Position};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use topic::{Topic, Unseen};
+
+/// The accounts that are followed in this process.
+pub(crate) struct Accounts {
+    shared: Arc<Shared>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the readers and the following task share.
+#[derive(Default)]
+pub(super) struct Shared {
+    pub(super) topics: Arc<Topics<Topic>>,
+    wants: Wants,
+    stop: CancellationToken,
+}
+
+/// The accounts of which somebody needs to know how they stand.
+#[derive(Default)]
+struct Wants {
+    accounts: Mutex<BTreeSet<AccountId>>,
+    arrived: Notify,
+}
+
+impl Wants {
+    fn put(&self, account: AccountId) {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).insert(account);
+        self.arrived.notify_one();
+    }
+
+    fn take(&self) -> BTreeSet<AccountId> {
+        std::mem::take(&mut self.accounts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+}
+
+impl Accounts {
+    pub(crate) fn new() -> Self {
+        Self { shared: Arc::default(), task: Mutex::default() }
+    }
+
+    pub(super) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Starts the task that hears of events, for the use cases that these are a part of. Called inside a tokio runtime.
+    pub(crate) fn start(&self, live: &Live, app: WeakApp) {
+        let task = tokio::spawn(follow::run(live.clone(), app, Arc::clone(&self.shared)));
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+
+    /// Ends the task.
+    pub(crate) async fn stop(&self) {
+        self.shared.stop.cancel();
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            drop(task.await);
+        }
+    }
+}
+
+impl Drop for Accounts {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}
+
+/// How far a reader has read an account's channel.
+pub(super) struct Subscription {
+    pub(super) joined: Joined<Topic>,
+    pub(super) seen: Option<Position>,
+    /// How often events had been given up when it was told something last; none before that.
+    breaks: Option<u64>,
+    since: Instant,
+}
+
+impl Subscription {
+    pub(super) fn new(joined: Joined<Topic>, seen: Option<Position>) -> Self {
+        Self { joined, seen, breaks: None, since: Instant::now() }
+    }
+
+    /// What is new of the account, all of it in order.
+    pub(super) fn news(&mut self, account: AccountId, shared: &Shared) -> Vec<Delivery> {
+        match self.joined.topic.unseen(self.seen.as_ref(), self.breaks, self.since) {
+            Unseen::Nothing => Vec::new(),
+            Unseen::Standing => {
+                shared.wants.put(account);
+                Vec::new()
+            }
+            Unseen::Gone => vec![Delivery::Gone { account_id: account }],
+            Unseen::Frames(frames, breaks) => {
+                self.breaks = Some(breaks);
+                let told = |frame: Arc<AccountFrame>| {
+                    let kind = match &frame.news {
+                        AccountNews::Event(_) => FrameKind::Update,
+                        AccountNews::Standing(_) if self.seen.is_none() => FrameKind::Snapshot,
+                        AccountNews::Standing(_) => FrameKind::Reset,
+                    };
+                    self.seen = Some(frame.position.clone());
+                    Delivery::Account(kind, frame)
+                };
+                frames.into_iter().map(told).collect()
+            }
+        }
+    }
+}

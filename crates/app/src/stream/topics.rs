@@ -1,0 +1,107 @@
+//! The topics that this process follows, each with its readers.
+
+use super::reader::Mailbox;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// How many topics of a kind a process follows.
+pub(super) const TOPICS_MAX: usize = 20_000;
+
+/// What is followed: a market, or an account.
+pub(super) trait Topical {
+    /// What it is known by.
+    type Key: Copy + Eq + Hash;
+
+    fn new(key: Self::Key) -> Self;
+
+    fn join(&self, reader: u64, mailbox: &Arc<Mailbox>);
+
+    fn leave(&self, reader: u64);
+
+    /// Whether nobody reads it any more.
+    fn is_idle(&self, now: Instant) -> bool;
+}
+
+/// The topics of one kind.
+pub(super) struct Topics<T: Topical> {
+    topics: Mutex<HashMap<T::Key, Arc<T>>>,
+    /// A topic came or went, or its readers need something.
+    pub(super) changed: Notify,
+}
+
+impl<T: Topical> Default for Topics<T> {
+    fn default() -> Self {
+        Self { topics: Mutex::default(), changed: Notify::new() }
+    }
+}
+
+/// A reader's place among a topic's readers; dropped, it is none of them any more.
+pub(super) struct Joined<T: Topical> {
+    pub(super) topic: Arc<T>,
+    pub(super) topics: Arc<Topics<T>>,
+    reader: u64,
+}
+
+impl<T: Topical> Drop for Joined<T> {
+    fn drop(&mut self) {
+        self.topic.leave(self.reader);
+        if self.topic.is_idle(Instant::now()) {
+            self.topics.changed.notify_one();
+        }
+    }
+}
+
+impl<T: Topical> Topics<T> {
+    /// Makes somebody a reader of a topic, which is made if there is none; none when there are too many. All under the
+    /// lock, so that the topic is not dropped as idle before it has its reader.
+    pub(super) fn join(
+        self: &Arc<Self>,
+        key: T::Key,
+        reader: u64,
+        mailbox: &Arc<Mailbox>,
+    ) -> Option<Joined<T>> {
+        let mut topics = self.lock();
+        let topic = self.among(&mut topics, key, TOPICS_MAX)?;
+        topic.join(reader, mailbox);
+        Some(Joined { topic, topics: Arc::clone(self), reader })
+    }
+
+    /// A topic, which is made if there is none; none when there are `most` already.
+    pub(super) fn touch(&self, key: T::Key, most: usize) -> Option<Arc<T>> {
+        self.among(&mut self.lock(), key, most)
+    }
+
+    fn among(&self, topics: &mut HashMap<T::Key, Arc<T>>, key: T::Key, most: usize) -> Option<Arc<T>> {
+        let is_full = topics.len() >= most;
+        match topics.entry(key) {
+            Entry::Occupied(topic) => Some(Arc::clone(topic.get())),
+            Entry::Vacant(_) if is_full => None,
+            Entry::Vacant(place) => {
+                self.changed.notify_one();
+                Some(Arc::clone(place.insert(Arc::new(T::new(key)))))
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<T::Key, Arc<T>>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<T>> {
+        self.lock().values().cloned().collect()
+    }
+
+    pub(super) fn find(&self, key: T::Key) -> Option<Arc<T>> {
+        self.lock().get(&key).cloned()
+    }
+
+    /// Drops the topics that nobody reads any more.
+    pub(super) fn drop_idle(&self) {
+        let now = Instant::now();
+        self.lock().retain(|_, topic| !topic.is_idle(now));
+    }
+}
