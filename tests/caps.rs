@@ -3,28 +3,19 @@
 #[path = "caps/day.rs"]
 mod day;
 
+use crate::lanes::Bettor;
+use crate::limits::bet;
 use futures::future::join_all;
 use overround_api::{ApiSettings, Role};
 use overround_app::{Clock, Published};
 use overround_domain::time::Timestamp;
 use overround_store::doctor;
-use overround_testkit::{Caller, Reply, TestDb, TestServer, match_odds, redis_url, test_settings};
+use overround_testkit::{Caller, TestDb, TestServer, match_odds, redis_url, test_settings};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
 /// 2026-11-23T12:00:00Z.
 const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
-
-/// A bet on the first outcome of each market, at 1.92 each.
-fn bet(stake_cents: i64, fill: &str, markets: &[&Published]) -> Value {
-    let leg = |market: &&Published| {
-        let (outcome, quote) = market.snapshot.prices.iter().next().unwrap();
-        json!({"market_id": market.market_id.to_string(), "outcome_id": outcome.to_string(),
-            "price": {"num": quote.price.num(), "den": quote.price.den()}, "market_version": market.snapshot.version})
-    };
-    let legs: Vec<Value> = markets.iter().map(leg).collect();
-    json!({"stake_cents": stake_cents, "currency": "EUR", "fill": fill, "confirm_duplicate": true, "legs": legs})
-}
 
 fn of_market(market: &Published) -> Value {
     json!({"level": "MARKET", "market_id": market.market_id.to_string()})
@@ -36,23 +27,6 @@ fn first(market: &Published) -> String {
 
 fn of_both(one: &Published, other: &Published) -> Value {
     json!({"level": "COMBINATION", "outcome_ids": [first(one), first(other)]})
-}
-
-#[derive(Clone)]
-struct Bettor {
-    player: Caller,
-    account: String,
-}
-
-impl Bettor {
-    async fn with(server: &TestServer, name: &str, cents: i64) -> Self {
-        let (player, account) = server.funded(name, cents).await;
-        Self { player, account }
-    }
-
-    async fn place(&self, key: &str, body: &Value) -> Reply {
-        self.player.post(&format!("/v1/accounts/{}/bets", self.account), key, body).await
-    }
 }
 
 struct House {
@@ -120,7 +94,7 @@ async fn a_cap_takes_bets_of_all_players_up_to_itself_and_says_what_is_left() {
     let market = house.market("m").await;
     let ann = Bettor::with(&house.server, "ann", 100_000).await;
     let bob = Bettor::with(&house.server, "bob", 100_000).await;
-    ann.place("before", &bet(50_000, "NORMAL", &[&market])).await.expect(201);
+    ann.bet("before", &bet(50_000, "NORMAL", &[&market])).await.expect(201);
     let told = house.cap("c", &of_market(&market), "LIABILITY", 9_200).await;
     assert_eq!(
         (&told["amount_cents"], &told["used_cents"], &told["version"]),
@@ -129,18 +103,18 @@ async fn a_cap_takes_bets_of_all_players_up_to_itself_and_says_what_is_left() {
     assert_eq!(told["scope"], of_market(&market));
     assert_eq!(house.cap("c", &of_market(&market), "LIABILITY", 9_200).await, told, "a replay");
     // 10001 at 1.92 return 19201, a win of 9200: more than any cell's part.
-    let above = ann.place("above", &bet(10_002, "NORMAL", &[&market])).await;
+    let above = ann.bet("above", &bet(10_002, "NORMAL", &[&market])).await;
     assert_eq!(above.problem(422, "ABOVE_MAX")["stake_cents_max"], 10_001);
-    ann.place("ann", &bet(6_000, "NORMAL", &[&market])).await.expect(201);
+    ann.bet("ann", &bet(6_000, "NORMAL", &[&market])).await.expect(201);
     assert_eq!(house.used().await, [5_520]);
-    let above = bob.place("above", &bet(4_002, "NORMAL", &[&market])).await;
+    let above = bob.bet("above", &bet(4_002, "NORMAL", &[&market])).await;
     assert_eq!(above.problem(422, "ABOVE_MAX")["stake_cents_max"], 4_001);
-    let filled = bob.place("bob", &bet(9_000, "FILL_AND_KILL", &[&market])).await.expect(201);
+    let filled = bob.bet("bob", &bet(9_000, "FILL_AND_KILL", &[&market])).await.expect(201);
     assert_eq!((&filled["stake_cents"], &filled["requested_stake_cents"]), (&json!(4_001), &json!(9_000)));
-    let none = ann.place("none", &bet(100, "FILL_AND_KILL", &[&market])).await.problem(422, "ABOVE_MAX");
+    let none = ann.bet("none", &bet(100, "FILL_AND_KILL", &[&market])).await.problem(422, "ABOVE_MAX");
     assert_eq!(none["stake_cents_max"], 0);
     let other = house.market("other").await;
-    ann.place("other", &bet(20_000, "NORMAL", &[&other])).await.expect(201);
+    ann.bet("other", &bet(20_000, "NORMAL", &[&other])).await.expect(201);
     house.is_sound().await;
     house.settle(&market, "WON").await;
     assert_eq!(house.used().await, [0], "closed bets gave all of it back");
@@ -163,12 +137,12 @@ async fn a_combination_is_the_same_in_any_order_and_stakes_are_never_given_back(
     assert_eq!(house.cap("c2", &of_both(&one, &other), "STAKES", 1_500).await["version"], 2);
     house.cap("o", &json!({"level": "OUTCOME", "outcome_id": first(&one)}), "LIABILITY", 10_000).await;
     assert_eq!(told["scope"]["outcome_ids"].as_array().unwrap().len(), 2);
-    ann.place("1", &bet(700, "NORMAL", &[&one, &other])).await.expect(201);
-    let refused = ann.place("2", &bet(801, "NORMAL", &[&other, &one])).await.problem(422, "COMBINATION_MAX");
+    ann.bet("1", &bet(700, "NORMAL", &[&one, &other])).await.expect(201);
+    let refused = ann.bet("2", &bet(801, "NORMAL", &[&other, &one])).await.problem(422, "COMBINATION_MAX");
     assert_eq!(refused["stake_cents_max"], 800);
-    ann.place("3", &bet(5_000, "NORMAL", &[&other])).await.expect(201);
+    ann.bet("3", &bet(5_000, "NORMAL", &[&other])).await.expect(201);
     // The parlay wins 1880 at 3.6864, and the single on the capped outcome 4600.
-    ann.place("4", &bet(5_000, "NORMAL", &[&one])).await.expect(201);
+    ann.bet("4", &bet(5_000, "NORMAL", &[&one])).await.expect(201);
     assert_eq!(house.used().await, [1_880 + 4_600, 700]);
     house.is_sound().await;
     house.settle(&one, "LOST").await;
@@ -193,20 +167,20 @@ async fn a_cap_below_what_is_taken_takes_no_bet_before_it_holds_again() {
     let bob = Bettor::with(&house.server, "bob", 100_000).await;
     house.cap("c", &of_market(&market), "LIABILITY", 50_000).await;
     // 920 by the single, and 2686 by each parlay.
-    ann.place("1", &bet(1_000, "NORMAL", &[&market])).await.expect(201);
-    ann.place("2", &bet(1_000, "NORMAL", &[&market, &other])).await.expect(201);
-    bob.place("3", &bet(1_000, "NORMAL", &[&market, &other])).await.expect(201);
+    ann.bet("1", &bet(1_000, "NORMAL", &[&market])).await.expect(201);
+    ann.bet("2", &bet(1_000, "NORMAL", &[&market, &other])).await.expect(201);
+    bob.bet("3", &bet(1_000, "NORMAL", &[&market, &other])).await.expect(201);
     assert_eq!(house.cap("c2", &of_market(&market), "LIABILITY", 1_840).await["used_cents"], 920 + 2 * 2_686);
     for bettor in [&ann, &bob] {
-        let refused = bettor.place("n", &bet(100, "NORMAL", &[&market])).await.problem(422, "ABOVE_MAX");
+        let refused = bettor.bet("n", &bet(100, "NORMAL", &[&market])).await.problem(422, "ABOVE_MAX");
         assert_eq!(refused["stake_cents_max"], 0);
     }
     house.settle(&other, "LOST").await;
     assert_eq!(house.used().await, [920]);
     house.is_sound().await;
-    let most = bob.place("most", &bet(5_000, "NORMAL", &[&market])).await.problem(422, "ABOVE_MAX");
+    let most = bob.bet("most", &bet(5_000, "NORMAL", &[&market])).await.problem(422, "ABOVE_MAX");
     assert_eq!(most["stake_cents_max"], 1_001, "what closed bets gave back is anybody's");
-    bob.place("last", &bet(1_000, "NORMAL", &[&market])).await.expect(201);
+    bob.bet("last", &bet(1_000, "NORMAL", &[&market])).await.expect(201);
     assert_eq!(house.used().await, [1_840]);
     house.is_sound().await;
 }
@@ -225,15 +199,15 @@ async fn a_cap_on_an_event_or_a_sport_counts_all_their_markets() {
     let bob = Bettor::with(&house.server, "bob", 100_000).await;
     house.cap("e", &json!({"level": "EVENT", "event_id": event(&one)}), "STAKES", 5_000).await;
     house.cap("s", &json!({"level": "SPORT", "sport": "golf"}), "LIABILITY", 9_200).await;
-    ann.place("1", &bet(3_000, "NORMAL", &[&one])).await.expect(201);
-    let refused = bob.place("2", &bet(2_001, "NORMAL", &[&two])).await.problem(422, "ABOVE_EVENT_MAX");
+    ann.bet("1", &bet(3_000, "NORMAL", &[&one])).await.expect(201);
+    let refused = bob.bet("2", &bet(2_001, "NORMAL", &[&two])).await.problem(422, "ABOVE_EVENT_MAX");
     assert_eq!(refused["stake_cents_max"], 2_000);
     // A parlay of 1000 at 3.6864 wins 2686, and counts for both.
-    bob.place("3", &bet(1_000, "NORMAL", &[&golf, &two])).await.expect(201);
+    bob.bet("3", &bet(1_000, "NORMAL", &[&golf, &two])).await.expect(201);
     assert_eq!(house.used().await, [2_686, 4_000]);
-    let filled = ann.place("4", &bet(9_000, "FILL_AND_KILL", &[&golf])).await.expect(201);
+    let filled = ann.bet("4", &bet(9_000, "FILL_AND_KILL", &[&golf])).await.expect(201);
     assert_eq!(filled["stake_cents"], 7_081);
-    let refused = ann.place("5", &bet(200, "NORMAL", &[&golf, &one])).await;
+    let refused = ann.bet("5", &bet(200, "NORMAL", &[&golf, &one])).await;
     assert_eq!(refused.problem(422, "ABOVE_EVENT_MAX")["stake_cents_max"], 0);
     house.is_sound().await;
     house.settle(&golf, "LOST").await;
@@ -253,7 +227,7 @@ async fn play(bettor: Bettor, number: usize, one: Published, other: Published) -
     for (at, markets) in (0..9_usize).zip(kinds.into_iter().cycle()) {
         let fill = if (number + at).is_multiple_of(3) { "FILL_AND_KILL" } else { "NORMAL" };
         let stake = i64::try_from(137 + 41 * number + 293 * at).unwrap();
-        let reply = bettor.place(&format!("{at}"), &bet(stake, fill, markets)).await;
+        let reply = bettor.bet(&format!("{at}"), &bet(stake, fill, markets)).await;
         assert!([201, 422].contains(&reply.status), "{}", reply.text);
         taken += usize::from(reply.status == 201);
     }
@@ -290,8 +264,8 @@ async fn many_bets_at_once_in_all_cells_at_two_processes_never_exceed_a_cap_and_
             .into_iter()
             .enumerate()
     {
-        let filled = last.place(&format!("{number}"), &bet(90_000, "FILL_AND_KILL", markets)).await;
-        let rest = last.place(&format!("{number}-more"), &bet(90_000, "FILL_AND_KILL", markets)).await;
+        let filled = last.bet(&format!("{number}"), &bet(90_000, "FILL_AND_KILL", markets)).await;
+        let rest = last.bet(&format!("{number}-more"), &bet(90_000, "FILL_AND_KILL", markets)).await;
         assert!([201, 422].contains(&filled.status), "{}", filled.text);
         // A parlay may meet the caps of its markets first.
         let refused = if number < 2 { rest.problem(422, code) } else { rest.expect(422) };
@@ -346,7 +320,7 @@ async fn while_bets_close_a_cap_is_given_back_and_never_exceeded() {
         let placing = join_all(bettors.iter().map(async |bettor| {
             let mut accepted = 0;
             for again in 0..3 {
-                let reply = bettor.place(&format!("{number}-{again}"), &body).await;
+                let reply = bettor.bet(&format!("{number}-{again}"), &body).await;
                 assert!([201, 422].contains(&reply.status), "{}", reply.text);
                 accepted += usize::from(reply.status == 201);
             }
@@ -366,7 +340,7 @@ async fn while_bets_close_a_cap_is_given_back_and_never_exceeded() {
         let (placed, (), ()) = tokio::join!(placing, settling, looking);
         accepted += placed.into_iter().sum::<usize>();
         // Whatever came of the race, what was given back can be taken.
-        bettors[0].place(&format!("{number}-rest"), &bet(90_000, "FILL_AND_KILL", &[market])).await;
+        bettors[0].bet(&format!("{number}-rest"), &bet(90_000, "FILL_AND_KILL", &[market])).await;
         let used = house.used().await;
         assert!((CAP - 91..=CAP).contains(&used[0]), "{used:?}");
         house.is_sound().await;

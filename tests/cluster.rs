@@ -4,10 +4,10 @@ use overround_domain::ids::MarketId;
 use overround_domain::markets::Snapshot;
 use overround_domain::time::Timestamp;
 use overround_live::{Heard, Lifetime, Live, Now, Renewal, Renewed, SnapshotWrite, Subscriber, Word, Write};
-use overround_testkit::{TestCluster, snapshot_of};
+use overround_testkit::{TestCluster, snapshot_of, until};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 const LIFETIME: Lifetime = Lifetime { fresh_ms: 60_000, stale_ms: 2_000 };
@@ -63,15 +63,6 @@ impl House {
         self.markets.iter().copied().filter(|id| keys.contains(&format!("markets:{{{id}}}"))).collect()
     }
 }
-
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        sleep(Duration::from_millis(20)).await;
-    }
-}
-
 /// What is heard until a version of each of these markets was.
 async fn hear(subscriber: &mut Subscriber<MarketId>, markets: &BTreeSet<MarketId>, version: i64) {
     let mut missing = markets.clone();

@@ -10,6 +10,7 @@ mod synthetic;
 mod uof;
 
 use crate::cli::Binary;
+use overround_testkit::{until, until_is};
 use serde_json::Value;
 use sqlx::PgPool;
 use std::time::Duration;
@@ -34,15 +35,13 @@ impl House {
 
     /// Lets time pass for the producers, until all of them were found silent.
     async fn silence(&self) {
-        let wait = async {
-            while !self.producers().await.iter().all(|one| one.ends_with(" DOWN")) {
-                let passes =
-                    "UPDATE market.producers SET seen_at = seen_at - interval '1 hour' WHERE state <> 'DOWN'";
-                sqlx::raw_sql(passes).execute(&self.admin).await.unwrap();
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        soon(wait).await;
+        let passes =
+            "UPDATE market.producers SET seen_at = seen_at - interval '1 hour' WHERE state <> 'DOWN'";
+        until("producers are found silent", async || {
+            sqlx::raw_sql(passes).execute(&self.admin).await.unwrap();
+            self.producers().await.iter().all(|one| one.ends_with(" DOWN"))
+        })
+        .await;
     }
 
     /// All markets by their keys: `key STATUS price...`, their producer's last word on the first outcome.
@@ -71,14 +70,7 @@ impl House {
 
     /// Waits until the markets are these.
     async fn until(&self, markets: &[&str]) {
-        let wait = async {
-            while self.markets().await != markets {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        if tokio::time::timeout(PATIENCE, wait).await.is_err() {
-            assert_eq!(self.markets().await, markets, "{:?}", self.producers().await);
-        }
+        until_is(markets, async || self.markets().await).await;
     }
 
     /// All producers by name, each with its state.
@@ -90,14 +82,7 @@ impl House {
     }
 
     async fn until_producers(&self, producers: &[&str]) {
-        let wait = async {
-            while self.producers().await != producers {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        if tokio::time::timeout(PATIENCE, wait).await.is_err() {
-            assert_eq!(self.producers().await, producers);
-        }
+        until_is(producers, async || self.producers().await).await;
     }
 
     /// Whether the books are sound.

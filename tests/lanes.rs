@@ -102,28 +102,30 @@ fn bet(market: &Published, stake_cents: i64) -> Value {
 
 /// A player who bets from a task of its own.
 #[derive(Clone)]
-struct Bettor {
+pub(crate) struct Bettor {
     player: Caller,
     account: String,
 }
 
 impl Bettor {
-    async fn with(server: &TestServer, name: &str, cents: i64) -> Self {
+    pub(crate) async fn with(server: &TestServer, name: &str, cents: i64) -> Self {
         let (player, account) = server.funded(name, cents).await;
         Self { player, account }
     }
 
     /// The same player at another server.
-    fn at(&self, server: &TestServer, name: &str) -> Self {
+    pub(crate) fn at(&self, server: &TestServer, name: &str) -> Self {
         let player = server.with_token(server.token(name, &[overround_api::Role::Player]));
         Self { player, account: self.account.clone() }
     }
 
+    pub(crate) async fn bet(&self, key: &str, body: &Value) -> Reply {
+        self.player.post(&format!("/v1/accounts/{}/bets", self.account), key, body).await
+    }
+
     fn place(&self, key: &str, body: &Value) -> tokio::task::JoinHandle<Reply> {
         let (bettor, key, body) = (self.clone(), key.to_owned(), body.clone());
-        tokio::spawn(async move {
-            bettor.player.post(&format!("/v1/accounts/{}/bets", bettor.account), &key, &body).await
-        })
+        tokio::spawn(async move { bettor.bet(&key, &body).await })
     }
 
     async fn balance(&self) -> (i64, i64) {

@@ -15,7 +15,7 @@ fn even(event: &str) -> SourceMarket {
     match_odds(event, event, &[(2, 1), (2, 1)])
 }
 
-fn bet(stake_cents: i64, fill: &str, markets: &[&Published]) -> Value {
+pub(crate) fn bet(stake_cents: i64, fill: &str, markets: &[&Published]) -> Value {
     let leg = |market: &&Published| {
         let (outcome, quote) = market.snapshot.prices.iter().next().unwrap();
         json!({"market_id": market.market_id.to_string(), "outcome_id": outcome.to_string(),

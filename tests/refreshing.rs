@@ -6,17 +6,13 @@ use overround_domain::ids::MarketId;
 use overround_domain::markets::{PriceProvider, ProviderError, SourceMarket, SourceStatus, Telling, Told};
 use overround_domain::time::Timestamp;
 use overround_live::{Lifetime, Live, Now, SnapshotWrite, Word, Write};
-use overround_testkit::{Caller, TestDb, TestServer, match_odds, redis_url, test_settings};
+use overround_testkit::{Caller, TestDb, TestServer, match_odds, redis_url, test_settings, until};
 use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tokio::sync::Semaphore;
-use tokio::task::{JoinSet, yield_now};
-use tokio::time::timeout;
-
-const IN_TIME: Duration = Duration::from_secs(20);
+use tokio::task::JoinSet;
 
 /// A provider that says what it is told to, each time it is let.
 #[derive(Debug)]
@@ -68,15 +64,6 @@ impl PriceProvider for Provider {
     fn told<'a>(&'a self, _: &'a str) -> Telling<'a> {
         Box::pin(self.tell())
     }
-}
-
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let wait = async {
-        while !holds().await {
-            yield_now().await;
-        }
-    };
-    timeout(IN_TIME, wait).await.unwrap_or_else(|_| panic!("{what}, in time"));
 }
 
 /// Two processes over one database and one Redis, on the servers' clocks, with one provider.

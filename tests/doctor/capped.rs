@@ -7,33 +7,21 @@ pub const CAPPED: &[Breakage] = &[
         "a share that says more was taken than its bets took",
         "B6",
         1,
-        "INSERT INTO betting.caps
-         VALUES (t.id('c'), 'MARKET', uuid_send(t.id('m')), ARRAY[t.id('m')], 'EUR', 'STAKES', 9, 1, 'tom', 'why', t.at(9));
-         INSERT INTO events.outbox
-         SELECT xid8, nextval('events.outbox_identity'), NULL, gen_random_uuid(), 'cap.changed', 'cap', t.id('c'), 1,
-             '{}', NULL, created_at FROM events.outbox WHERE type = 'bet.placed' AND aggregate_id = t.id('won');
+        "SELECT t.cap();
          INSERT INTO betting.allowances VALUES (t.id('c'), 3, 9, 8)",
     ),
     (
         "shares that are more than their cap",
         "B6",
         1,
-        "INSERT INTO betting.caps
-         VALUES (t.id('c'), 'MARKET', uuid_send(t.id('m')), ARRAY[t.id('m')], 'EUR', 'STAKES', 9, 1, 'tom', 'why', t.at(9));
-         INSERT INTO events.outbox
-         SELECT xid8, nextval('events.outbox_identity'), NULL, gen_random_uuid(), 'cap.changed', 'cap', t.id('c'), 1,
-             '{}', NULL, created_at FROM events.outbox WHERE type = 'bet.placed' AND aggregate_id = t.id('won');
+        "SELECT t.cap();
          INSERT INTO betting.allowances VALUES (t.id('c'), 3, 9, 0), (t.id('c'), 4, 1, 0)",
     ),
     (
         "a bet that took of a cap what it did not stake",
         "B6",
         2,
-        "INSERT INTO betting.caps
-         VALUES (t.id('c'), 'MARKET', uuid_send(t.id('m')), ARRAY[t.id('m')], 'EUR', 'STAKES', 9, 1, 'tom', 'why', t.at(9));
-         INSERT INTO events.outbox
-         SELECT xid8, nextval('events.outbox_identity'), NULL, gen_random_uuid(), 'cap.changed', 'cap', t.id('c'), 1,
-             '{}', NULL, created_at FROM events.outbox WHERE type = 'bet.placed' AND aggregate_id = t.id('won');
+        "SELECT t.cap();
          INSERT INTO betting.allowances VALUES (t.id('c'), 3, 9, 8), (t.id('c'), 4, 0, 0);
          UPDATE betting.bets SET limit_decision = jsonb_build_object('caps', jsonb_build_array(
              jsonb_build_object('cap_id', t.id('c'), 'measure', 'STAKES', 'cents', 9))) WHERE id = t.id('won')",

@@ -21,6 +21,15 @@ RETURNS void LANGUAGE sql AS $$
     VALUES (gen_random_uuid(), type, of, t.id(aggregate), version, payload, t.at(minutes))
 $$;
 
+-- A cap of 9 on the stakes of the market m, told in the transaction of the bet `won`.
+CREATE FUNCTION t.cap() RETURNS void LANGUAGE sql AS $$
+    INSERT INTO betting.caps
+    VALUES (t.id('c'), 'MARKET', uuid_send(t.id('m')), ARRAY[t.id('m')], 'EUR', 'STAKES', 9, 1, 'tom', 'why', t.at(9));
+    INSERT INTO events.outbox
+    SELECT xid8, nextval('events.outbox_identity'), NULL, gen_random_uuid(), 'cap.changed', 'cap', t.id('c'), 1,
+        '{}', NULL, created_at FROM events.outbox WHERE type = 'bet.placed' AND aggregate_id = t.id('won')
+$$;
+
 -- An id as it is on the wire.
 CREATE FUNCTION t.wire(prefix text, id uuid) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE

@@ -23,18 +23,8 @@ mod slow;
 mod stage;
 mod wounds;
 
+use overround_testkit::until;
 use std::time::Duration;
 
-/// How long anything may take that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(90);
-/// How often it is looked whether it has come.
+/// How often a reader asks.
 const POLL: Duration = Duration::from_millis(10);
-
-/// Waits until the condition holds.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let patience = tokio::time::Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(tokio::time::Instant::now() < patience, "waited in vain: {what}");
-        tokio::time::sleep(POLL).await;
-    }
-}

@@ -1,20 +1,15 @@
 //! Betfair's stream into `overround feed betfair`, from a source in the test, over TCP and TLS.
 
-use super::source::{Peer, Source, delta, heartbeat, image, market, resumption, update};
+use super::source::{Peer, Source, certified, delta, heartbeat, image, market, resumption, update};
 use super::{House, soon};
 use crate::cli::{Binary, Running};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use overround_adapters::betfair::Transport;
-use rcgen::CertifiedKey;
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use serde_json::json;
 use std::io::Read;
 use std::process::Command;
-use std::sync::Arc;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 
 const KEY: &str = "the-app-key";
 const TOKEN: &str = "the-session-token";
@@ -140,20 +135,10 @@ async fn tls_and_a_refusal_that_only_people_can_answer() {
     let binary = Binary::new().await;
     let house = House::of(&binary).await;
     let source = Source::new().await;
-    let CertifiedKey { cert, signing_key } =
-        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (acceptor, certificate) = certified();
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("ca.pem");
-    let der = STANDARD.encode(cert.der());
+    let der = STANDARD.encode(&certificate);
     std::fs::write(&file, format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n"))
         .unwrap();
 

@@ -55,7 +55,7 @@ codes! {
     ACCOUNT_EXISTS 409 "The user has an account in this currency, or the account a wallet of this kind.";
     ILLEGAL_TRANSITION 409 "The market's status does not allow this act.";
     ALREADY_HEARD 409 "The producer said this, or something newer, before; nothing was changed.";
-    PRODUCER_TAKEN 409 "Another process hears this producer: send its messages there.";
+    PRODUCER_TAKEN 409 "Another process hears this producer, or another of its source: send its messages there.";
     VERSION_NOT_REACHED 409 "The market has not reached min_version.";
     BODY_TOO_LARGE 413 "The body is larger than the server takes.";
     UNSUPPORTED_MEDIA_TYPE 415 "The body's Content-Type is not application/json.";

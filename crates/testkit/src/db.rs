@@ -3,7 +3,7 @@
 //! Every database of a test is guarded by an advisory lock that its process holds while it lives, so
 //! that what a killed test leaves is known from what a running one uses.
 
-use crate::{done, required, with_database};
+use crate::{done, required, until, with_database};
 use chrono::Utc;
 use overround_domain::time::Timestamp;
 use overround_store::{ConnectOptions, Role, connect, migrate, partitions};
@@ -11,13 +11,9 @@ use sha2::{Digest, Sha256};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 /// A test may hold several pools; the server has connections for many tests at once.
 const POOL_CONNECTIONS_MAX: u32 = 8;
-
-/// How long open writes may take to end.
-const LOG_WAIT: Duration = Duration::from_secs(30);
 
 /// How the names of the tests' databases begin.
 const PREFIX: &str = "overround_test_";
@@ -106,11 +102,10 @@ impl TestDb {
 pub async fn until_log_is_past(admin: &PgPool) {
     let all_is_past = "SELECT NOT EXISTS (SELECT 1 FROM events.outbox \
          WHERE xid8 >= pg_snapshot_xmin(pg_current_snapshot()))";
-    let began = Instant::now();
-    while !done("ask whether the log is past", sqlx::query_scalar(all_is_past).fetch_one(admin).await) {
-        assert!(began.elapsed() < LOG_WAIT, "open writes end");
-        tokio::task::yield_now().await;
-    }
+    until("open writes end", async || {
+        done("ask whether the log is past", sqlx::query_scalar(all_is_past).fetch_one(admin).await)
+    })
+    .await;
 }
 
 impl Drop for TestDb {

@@ -11,6 +11,7 @@ mod live;
 mod server;
 mod source;
 mod valkey;
+mod waiting;
 
 pub use db::{TestDb, until_log_is_past};
 pub use folder::{StateFolder, binary};
@@ -18,6 +19,7 @@ pub use live::redis_url;
 pub use server::{Caller, Reply, TestServer, test_settings};
 pub use source::{match_odds, snapshot_of};
 pub use valkey::{RedisPlace, TestCluster, TestValkey, steady_port};
+pub use waiting::{until, until_is};
 
 use std::path::{Path, PathBuf};
 

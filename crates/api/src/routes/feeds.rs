@@ -43,7 +43,7 @@ pub struct ProducerPath {
 /// Who sends proves the secret (`uof_secret`), and so does the answer. `Feed-Signature` of a request is the HMAC-SHA256,
 /// as 64 hexadecimal digits, over `request`, the method, the path, `Feed-Nonce` and the body, each on a line of its own
 /// but for the body, which follows the last line's end. `Feed-Signature` of the answer is the HMAC over `answer`, the
-/// nonce and the status, likewise. A producer's messages go to one process.
+/// nonce and the status, likewise. The messages of all producers go to one process.
 #[utoipa::path(post, path = "/v1/feeds/uof/{producer}", tag = "feeds",
     params(ProducerPath,
         ("Feed-Nonce" = String, Header, description = "16 to 128 visible ASCII characters, new for each request.",

@@ -10,7 +10,7 @@ use overround_domain::money::{Cents, Currency};
 use overround_domain::time::Timestamp;
 use overround_store::betting::allowances;
 use overround_store::betting::caps::{self, CapChange, CapRow};
-use overround_store::market::events;
+use overround_store::market::{events, outcomes};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -97,9 +97,10 @@ impl App {
         }
     }
 
-    async fn must_be_outcomes(&self, outcomes: &[OutcomeId], pointer: &str) -> Result<(), Error> {
+    async fn must_be_outcomes(&self, asked: &[OutcomeId], pointer: &str) -> Result<(), Error> {
         // Outcomes are never deleted, so this need not stand in a transaction.
-        match caps::unknown_outcomes(self.store().read(), outcomes).await?.first() {
+        let known = outcomes::known(self.store().read(), asked).await?;
+        match asked.iter().find(|outcome| !known.contains(outcome)) {
             Some(unknown) => Err(Error::Invalid {
                 pointer: pointer.to_owned(),
                 detail: format!("there is no outcome {unknown}"),

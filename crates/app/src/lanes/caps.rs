@@ -115,13 +115,21 @@ impl Decider<'_> {
 /// does not get is refused, never exceeded.
 pub(super) async fn gather(store: &Store, needs: Needs) {
     for (key, needed) in needs {
-        // Of a cap that is used up nothing is locked. Whatever is wrong with the database shows where the bet is decided.
-        if allowances::can_gather(store.read(), key).await.unwrap_or(false) {
-            let moved = store.run("gather_cap", Isolation::ReadCommitted, move |tx| {
-                Box::pin(async move { allowances::gather(tx, key, needed).await })
-            });
-            drop(moved.await);
-            metrics::counter!("overround_cap_gatherings_total").increment(1);
+        if let Err(error) = gather_one(store, key, needed).await {
+            let (cap, cell) = key;
+            tracing::warn!(%error, %cap, cell = cell.get(), "a cell's share of a cap gets nothing from other cells");
         }
     }
+}
+
+async fn gather_one(store: &Store, key: ShareKey, needed: Cents) -> Result<(), overround_store::Error> {
+    // Of a cap that is used up nothing is locked.
+    if allowances::can_gather(store.read(), key).await? {
+        metrics::counter!("overround_cap_gatherings_total").increment(1);
+        let moved = store.run("gather_cap", Isolation::ReadCommitted, move |tx| {
+            Box::pin(async move { allowances::gather(tx, key, needed).await })
+        });
+        moved.await?;
+    }
+    Ok(())
 }

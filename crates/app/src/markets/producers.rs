@@ -46,12 +46,12 @@ impl Speaker {
     pub const fn epoch(&self) -> i64 {
         self.epoch
     }
+}
 
-    pub(super) fn is_taken(&self) -> Error {
-        let detail =
-            format!("another process hears the producer {}, or another of its source", self.producer);
-        Error::Conflict { code: PRODUCER_TAKEN, detail }
-    }
+/// Another process hears the producer, or another of its source.
+pub(super) fn taken(producer: &str) -> Error {
+    let detail = format!("another process hears the producer {producer}, or another of its source");
+    Error::Conflict { code: PRODUCER_TAKEN, detail }
 }
 
 /// The code of the conflict that another process speaks for a producer.
@@ -107,21 +107,18 @@ impl App {
         super::publish::check_producer(producer)?;
         let app = self.clone();
         let work = Arc::new((source.to_owned(), producer.to_owned()));
-        let taken = self
+        let spoken = self
             .store()
             .run("take_producer", Isolation::ReadCommitted, move |tx| {
                 let (app, work) = (app.clone(), Arc::clone(&work));
                 Box::pin(async move { app.take_in(tx, &work.0, &work.1, silence_ms_max.max(1)).await })
             })
             .await?;
-        let (producer, source): (Arc<str>, Arc<str>) = (Arc::from(producer), Arc::from(source));
-        let Some((epoch, held)) = taken else {
-            return Err(Speaker { producer, source, epoch: 0 }.is_taken());
-        };
+        let (epoch, held) = spoken.ok_or_else(|| taken(producer))?;
         if held {
-            self.follow_producer(&producer).await?;
+            self.follow_producer(producer).await?;
         }
-        Ok(Speaker { producer, source, epoch })
+        Ok(Speaker { producer: producer.into(), source: source.into(), epoch })
     }
 
     /// Notes a producer's sign of life. Answers its state, which another process changes where it was silent for too
@@ -138,7 +135,7 @@ impl App {
                 Box::pin(async move { market::producers::seen(tx, &work.producer, work.epoch).await })
             })
             .await?;
-        state.ok_or_else(|| speaker.is_taken())
+        state.ok_or_else(|| taken(&speaker.producer))
     }
 
     /// Turns a producer to a state, for a reason. When it answers, its markets are held unless it is up, and no bet is
@@ -156,7 +153,7 @@ impl App {
     ) -> Result<(), Error> {
         let turned = self.turn((&speaker.source, &speaker.producer), Some(speaker.epoch), to, reason).await?;
         match turned {
-            Turned::Taken => Err(speaker.is_taken()),
+            Turned::Taken => Err(taken(&speaker.producer)),
             Turned::Illegal(from) => {
                 let detail = format!("{} is {from}, which does not lead to {to}", speaker.producer);
                 Err(Error::Conflict { code: PRODUCER_STATE, detail })

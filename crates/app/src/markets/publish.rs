@@ -3,6 +3,7 @@
 use super::cache::Entry;
 use super::commit::{Message, commit};
 use super::decide::{Decided, Pricing};
+use super::producers::taken;
 use super::{Published, Recorded, Speaker};
 use crate::{App, Error};
 use overround_domain::ids::OutcomeId;
@@ -177,7 +178,9 @@ impl App {
             })
             .await?;
         let Some(decided) = decided else {
-            return Err(by.speaker.map_or_else(|| Error::internal("nobody speaks"), Speaker::is_taken));
+            return Err(by
+                .speaker
+                .map_or_else(|| Error::internal("nobody speaks"), |speaker| taken(speaker.producer())));
         };
         let versions = decided.iter().map(|one| u64::from(one.is_new)).sum::<u64>();
         metrics::counter!("overround_market_versions_total").increment(versions);

@@ -4,7 +4,7 @@ use super::Speaker;
 use super::act::said;
 use super::commit::load;
 use super::decide::{Known, decide_again};
-use super::producers::HOUSE;
+use super::producers::{HOUSE, taken};
 use super::version::{Said, Version};
 use crate::{App, Error};
 use overround_domain::ids::MarketId;
@@ -23,7 +23,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Conflict`] [`PRODUCER_TAKEN`] when another process speaks for it.
-    pub async fn withdraw_unheard(&self, speaker: &Speaker, heard: &BTreeSet<String>) -> Result<u64, Error> {
+    pub async fn withdraw_unheard(
+        &self,
+        speaker: &Speaker,
+        heard: &BTreeSet<String>,
+    ) -> Result<usize, Error> {
         let work = Arc::new((speaker.clone(), heard.clone()));
         let (mut after, mut withdrawn) = (None, 0);
         loop {
@@ -35,11 +39,11 @@ impl App {
                     Box::pin(async move { app.withdraw_in(tx, &work.0, &work.1, after).await })
                 })
                 .await?;
-            let Some(batch) = batch else { return Err(speaker.is_taken()) };
+            let Some(batch) = batch else { return Err(taken(speaker.producer())) };
             for key in &batch.keys {
                 self.markets_state().forget(speaker.producer(), key);
             }
-            withdrawn += batch.keys.iter().map(|_| 1).sum::<u64>();
+            withdrawn += batch.keys.len();
             futures::future::join_all(batch.shown.iter().map(|snapshot| self.show_change(snapshot))).await;
             if batch.last.is_none() {
                 return Ok(withdrawn);

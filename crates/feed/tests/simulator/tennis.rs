@@ -13,59 +13,6 @@ fn is_on_sale(game: &Tennis) -> bool {
 }
 
 #[test]
-fn one_seed_is_one_match() {
-    assert_eq!(play(7), play(7));
-    assert_ne!(play(7), play(8));
-}
-
-#[test]
-fn the_stream_of_a_seed_is_the_one_it_always_was() {
-    // Whoever notes a seed counts on its match: a change of the model must be meant.
-    let mut game = Tennis::new(1, START);
-    let first = game.next().unwrap();
-    let prices: Vec<_> = first.changed[0].outcomes.iter().map(|o| o.best_back.unwrap()).collect();
-    assert_eq!(prices, [(395, 100), (130, 100)].map(|(num, den)| Price::new(num, den).unwrap()));
-    let (mut changes, mut last) = (0, None);
-    for item in game {
-        changes += item.changed.len();
-        last = item.headline.or(last);
-    }
-    assert_eq!((last.as_deref(), changes), (Some("Results: S Ferreira Lobo 6-7 5-7 L Vestergaard"), 3460));
-}
-
-#[test]
-fn messages_come_on_the_clock() {
-    for seed in SEEDS {
-        let items = play(seed);
-        assert!((450..1400).contains(&items.len()), "seed {seed}: {} messages", items.len());
-        keeps_time(&items);
-    }
-}
-
-#[test]
-fn the_first_message_has_every_market_not_on_sale() {
-    let types = [
-        "MATCH_ODDS",
-        "SET_WINNER_1",
-        "SET_WINNER_2",
-        "SET_BETTING",
-        "OVER_UNDER_205_GAMES",
-        "OVER_UNDER_225_GAMES",
-        "OVER_UNDER_245_GAMES",
-    ];
-    lists(&play(3), &types);
-}
-
-#[test]
-fn prices_are_fair_and_markets_end_settled() {
-    for seed in SEEDS {
-        let items = play(seed);
-        is_fair(&items);
-        goes_through_its_states(&items);
-    }
-}
-
-#[test]
 fn winners_follow_from_the_score() {
     let mut results = BTreeSet::new();
     for seed in SEEDS {

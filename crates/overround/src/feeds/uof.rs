@@ -255,7 +255,7 @@ impl Room {
         if let Some(sign) = heard.sign {
             self.hear(producer, sign);
         }
-        self.settle(producer).await.map_err(refused)?;
+        self.settle_all(Some(producer)).await.map_err(refused)?;
         let line = self.line(producer)?;
         line.recent.insert(digest);
         if let Message::Alive(alive) = message {
@@ -280,7 +280,8 @@ impl Room {
             self.look_for_silence(producer);
         }
         self.feed.forget_before(self.feed.at().plus_millis(-MEMORY_MS));
-        self.settle_all().await;
+        // Of all of them, nobody asks how it went.
+        drop(self.settle_all(None).await);
     }
 
     fn look_for_silence(&mut self, producer: u32) {
@@ -299,12 +300,17 @@ impl Room {
         self.turned(producer, turned);
     }
 
+    /// Has no other producer say anything of a market.
+    fn leave_to(&mut self, owner: u32, market: &str) {
+        for (_, other) in self.lines.iter_mut().filter(|(producer, _)| **producer != owner) {
+            other.keeper.leave(market);
+        }
+    }
+
     /// Gives each market to the producer who owns it, and to nobody else.
     fn say(&mut self, changed: Vec<Said>) {
         for Said { producer: owner, market } in changed {
-            for (_, other) in self.lines.iter_mut().filter(|(producer, _)| **producer != owner) {
-                other.keeper.leave(&market.key);
-            }
+            self.leave_to(owner, &market.key);
             if let Some(line) = self.lines.get_mut(&owner) {
                 line.keeper.say(vec![market]);
             }
@@ -340,32 +346,27 @@ impl Room {
     /// Gives a producer that comes up what it has from others.
     fn take_over(&mut self, producer: u32, taken: Vec<Said>) {
         for said in &taken {
-            for (_, other) in self.lines.iter_mut().filter(|(other, _)| **other != producer) {
-                other.keeper.leave(&said.market.key);
-            }
+            self.leave_to(producer, &said.market.key);
         }
         if let Some(line) = self.lines.get_mut(&producer) {
             line.keeper.take_over(taken.into_iter().map(|said| said.market).collect());
         }
     }
 
-    /// Tells the house, and answers how that went with what this producer says.
-    async fn settle(&mut self, producer: u32) -> Result<(), Error> {
-        let mut settled = self.settle_all().await;
-        settled.remove(&producer).unwrap_or(Ok(()))
-    }
-
     /// Tells the house: what must not be sold goes first, and what another producer sells instead after it. What goes wrong
-    /// was logged, and is tried again.
-    async fn settle_all(&mut self) -> BTreeMap<u32, Result<(), Error>> {
+    /// was logged, and is tried again. Answers how it went with what one of them says.
+    async fn settle_all(&mut self, asks: Option<u32>) -> Result<(), Error> {
         let mut lines: Vec<(bool, u32)> =
             self.lines.iter().map(|(producer, line)| (line.keeper.is_wanted_up(), *producer)).collect();
         lines.sort_unstable();
-        let mut settled = BTreeMap::new();
+        let mut answer = Ok(());
         for (_, producer) in lines {
-            settled.insert(producer, self.settle_one(producer).await);
+            let settled = self.settle_one(producer).await;
+            if asks == Some(producer) {
+                answer = settled;
+            }
         }
-        settled
+        answer
     }
 
     /// Tells the house what a producer says. What another process did meanwhile makes what is known here old.

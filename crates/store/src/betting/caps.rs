@@ -4,7 +4,7 @@
 use crate::{Error, Tx, keyset};
 use chrono::{DateTime, Utc};
 use overround_domain::betting::{CapBook, CapMeasure, CapScope};
-use overround_domain::ids::{LimitId, OutcomeId};
+use overround_domain::ids::LimitId;
 use overround_domain::money::{Cents, Currency};
 use overround_domain::time::Timestamp;
 use sqlx::{FromRow, PgExecutor};
@@ -133,9 +133,7 @@ pub async fn list(
     after: Option<(Timestamp, Uuid)>,
     limit: i64,
 ) -> Result<Vec<CapRow>, Error> {
-    let (before_at, before_id) = keyset::bound(after);
-    let query = sqlx::query_as(list_statement()).bind(before_at).bind(before_id).bind(limit);
-    let rows: Vec<Read> = query.fetch_all(executor).await?;
+    let rows: Vec<Read> = keyset::newest(executor, list_statement(), after, limit).await?;
     rows.into_iter().map(CapRow::try_from).collect()
 }
 
@@ -146,22 +144,4 @@ pub async fn list(
 pub(super) async fn all(tx: &mut Tx) -> Result<CapBook, Error> {
     let rows = list(&mut **tx, None, i64::MAX).await?;
     Ok(rows.into_iter().map(|row| (row.scope, row.currency, row.measure, row.id)).collect())
-}
-
-/// Those of these outcomes that do not exist.
-///
-/// # Errors
-/// The database's.
-pub async fn unknown_outcomes(
-    executor: impl PgExecutor<'_>,
-    outcomes: &[OutcomeId],
-) -> Result<Vec<OutcomeId>, Error> {
-    let rows: Vec<Uuid> = sqlx::query_scalar(
-        "SELECT w.id FROM unnest($1::uuid[]) AS w (id) \
-         WHERE NOT EXISTS (SELECT FROM market.outcomes o WHERE o.id = w.id)",
-    )
-    .bind(outcomes.iter().map(|id| id.uuid()).collect::<Vec<_>>())
-    .fetch_all(executor)
-    .await?;
-    Ok(rows.into_iter().map(OutcomeId::from_uuid).collect())
 }

@@ -164,12 +164,6 @@ pub async fn list(
     after: Option<(Timestamp, Uuid)>,
     limit: i64,
 ) -> Result<Vec<EventRow>, Error> {
-    let (before_at, before_id) = keyset::bound(after);
-    let rows: Vec<Read> = sqlx::query_as(list_statement())
-        .bind(before_at)
-        .bind(before_id)
-        .bind(limit)
-        .fetch_all(executor)
-        .await?;
+    let rows: Vec<Read> = keyset::newest(executor, list_statement(), after, limit).await?;
     Ok(rows.into_iter().map(EventRow::from).collect())
 }

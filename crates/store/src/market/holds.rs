@@ -223,9 +223,7 @@ pub async fn list(
     after: Option<(Timestamp, Uuid)>,
     limit: i64,
 ) -> Result<Vec<HoldRow>, Error> {
-    let (before_at, before_id) = keyset::bound(after);
-    let query = sqlx::query_as(list_statement()).bind(before_at).bind(before_id).bind(limit);
-    let rows: Vec<Read> = query.fetch_all(executor).await?;
+    let rows: Vec<Read> = keyset::newest(executor, list_statement(), after, limit).await?;
     rows.into_iter().map(HoldRow::try_from).collect()
 }
 

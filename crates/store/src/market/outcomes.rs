@@ -4,6 +4,7 @@ use crate::{Error, Tx};
 use overround_domain::ids::{MarketId, OutcomeId};
 use overround_domain::markets::{Line, OutcomeStatus};
 use sqlx::{FromRow, PgExecutor};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 const TABLE: &str = "market.outcomes";
@@ -126,4 +127,16 @@ pub async fn of_markets(
     .fetch_all(executor)
     .await?;
     rows.into_iter().map(OutcomeRow::try_from).collect()
+}
+
+/// Which of these outcomes there are.
+///
+/// # Errors
+/// The database's.
+pub async fn known(executor: impl PgExecutor<'_>, ids: &[OutcomeId]) -> Result<BTreeSet<OutcomeId>, Error> {
+    let known: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM market.outcomes WHERE id = any($1)")
+        .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+        .fetch_all(executor)
+        .await?;
+    Ok(known.into_iter().map(OutcomeId::from_uuid).collect())
 }
