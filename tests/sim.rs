@@ -4,7 +4,7 @@ use crate::cli::Binary;
 use serde_json::{Value, json};
 
 /// How every kind of act is answered: what a minute reaches many times, also on a machine that is busy.
-const MET: [(&str, &[&str]); 15] = [
+const MET: [(&str, &[&str]); 17] = [
     ("open_account", &["OPENED", "ACCOUNT_EXISTS"]),
     ("credit", &["MOVED", "ACCOUNT_FROZEN", "CURRENCY_MISMATCH", "INVALID"]),
     ("debit", &["MOVED", "ACCOUNT_FROZEN", "INSUFFICIENT_FUNDS", "INVALID"]),
@@ -45,6 +45,8 @@ const MET: [(&str, &[&str]); 15] = [
     ("suspend", &["DONE", "NOT_FOUND"]),
     ("resume", &["DONE"]),
     ("close", &["DONE"]),
+    ("set_margin", &["DONE", "ILLEGAL_TRANSITION"]),
+    ("release_margin", &["DONE"]),
     ("settle", &["DONE", "INVALID"]),
     ("pay_market", &["PAID"]),
     ("replay", &["MOVED", "ACCEPTED", "DONE", "IDEMPOTENCY_MISMATCH", "ACCOUNT_FROZEN"]),

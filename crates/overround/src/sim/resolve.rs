@@ -3,14 +3,17 @@
 
 mod messages;
 
+pub use messages::template;
+
 use super::acts::Act;
 use super::calls::{Ask, Call, Cast, OpId, Value};
 use super::model::{Account, Market, Model, Posted, Stops};
+use super::trades::TradeAct;
 use super::workload::{
     Amount, BetPlan, Change, HandPlan, Kind, LegFlaw, LegPlan, Op, SettleFlaw, Target, Trade, currency_of,
     pounds,
 };
-use messages::{changed, template};
+use messages::changed;
 use overround_domain::betting::{FillMode, Fraction, LegRequest, LegResult, LegType, PlaceBet};
 use overround_domain::ids::{AccountId, MarketId, OutcomeId, PostingId};
 use overround_domain::markets::{Line, MarketStatus, SourceMarket};
@@ -104,16 +107,17 @@ impl Resolver<'_> {
             Kind::Bet(plan) => self.bet(plan)?,
             Kind::Publish { slot, change } => self.publish(*slot, change),
             Kind::Trade { slot, act } => {
-                let to = match act {
-                    Trade::Suspend | Trade::OnNoMarket => Some(MarketStatus::Suspended),
-                    Trade::Resume => None,
-                    Trade::Close => Some(MarketStatus::Closed),
+                let asked = match act {
+                    Trade::Suspend | Trade::OnNoMarket => TradeAct::Hold(MarketStatus::Suspended),
+                    Trade::Resume => TradeAct::Resume,
+                    Trade::Close => TradeAct::Hold(MarketStatus::Closed),
+                    Trade::Margin(bps) => TradeAct::Margin(*bps),
                 };
                 let market = match act {
                     Trade::OnNoMarket => MarketId::from_uuid(self.nothing("market")),
                     _ => self.market(*slot)?.id,
                 };
-                Call::Trade { slot: *slot, market, to, reason: "simulated".to_owned() }
+                Call::Trade { slot: *slot, market, act: asked, reason: "simulated".to_owned() }
             }
             Kind::Settle { slot, endings, flaw } => self.settle(*slot, endings, *flaw)?,
             Kind::Pay { slot } => Call::Pay { slot: *slot, market: self.market(*slot)?.id },

@@ -195,6 +195,8 @@ pub enum Trade {
     Suspend,
     Resume,
     Close,
+    /// It has a margin of its own, in hundredths of a per cent; none: the house's.
+    Margin(Option<u32>),
     OnNoMarket,
 }
 

@@ -19,6 +19,7 @@ pub use look::{look, new_entries, sweep};
 use super::calls::{Ask, Call, Given, OpId, Value};
 use super::model::{Account, Closed, Market, Model, Told};
 use super::resolve::Log;
+use super::trades::TradeAct;
 use overround_app::{EntryView, MarketAction, Published, Recorded};
 use overround_domain::betting::RefusalCode;
 use overround_domain::ids::{AccountId, BetId, MarketId};
@@ -197,11 +198,12 @@ impl Round<'_> {
             Call::Trade { slot, market, .. } | Call::Settle { slot, market, .. } => (*slot, *market),
             _ => return Ok(()),
         };
+        let margin_bps = self.model.limits.margin_bps;
         let expected = match self.model.markets.get_mut(&slot).filter(|market| market.id == id) {
             None => Value::NotFound("market"),
             Some(market) => {
                 touched.markets.insert(slot);
-                act(market, &ask.call)
+                act(market, &ask.call, margin_bps)
             }
         };
         if given.value == expected { Ok(()) } else { Err(Mismatch::of(ask, expected, given)) }
@@ -232,7 +234,7 @@ impl Round<'_> {
 }
 
 /// What an act makes of a market, and is answered with.
-fn act(market: &mut Market, call: &Call) -> Value {
+fn act(market: &mut Market, call: &Call, margin_bps: u32) -> Value {
     let done = match call {
         Call::Settle { outcomes, .. } => {
             let own = |id| market.runners.iter().any(|runner| runner.id == id);
@@ -243,7 +245,11 @@ fn act(market: &mut Market, call: &Call) -> Value {
             }
             market.settle(outcomes)
         }
-        Call::Trade { to, .. } => market.hold(*to),
+        Call::Trade { act, .. } => match act {
+            TradeAct::Hold(at) => market.hold(Some(*at)),
+            TradeAct::Resume => market.hold(None),
+            TradeAct::Margin(own) => market.set_margin(*own, margin_bps),
+        },
         _ => Ok(()),
     };
     match done {

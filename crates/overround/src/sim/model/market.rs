@@ -37,6 +37,8 @@ pub struct Market {
     /// What its producer said last.
     pub said: SourceMarket,
     pub trader: Option<MarketStatus>,
+    /// Its own margin, in hundredths of a per cent; none: it has the house's.
+    pub margin_bps: Option<u32>,
     pub status: MarketStatus,
     pub version: i64,
     pub status_version: i64,
@@ -71,6 +73,7 @@ impl Market {
             runners: Vec::new(),
             said: said.clone(),
             trader: None,
+            margin_bps: None,
             status: MarketStatus::Inactive,
             version: 0,
             status_version: 0,
@@ -91,7 +94,7 @@ impl Market {
         }
     }
 
-    /// Applies a message of the producer.
+    /// Applies a message of the producer; `margin_bps` is the house's margin.
     pub fn publish(&mut self, said: &SourceMarket, now: i64, margin_bps: u32) -> Told {
         self.confirmed_at = now;
         if self.endings.is_some() {
@@ -157,8 +160,10 @@ impl Market {
         removed
     }
 
-    /// The price of each runner by the message; none where its book has a gap.
+    /// The price of each runner by the message and the market's own margin, or else the house's; none where its book has
+    /// a gap.
     fn priced(&self, said: &SourceMarket, margin_bps: u32) -> Vec<Option<Price>> {
+        let margin_bps = self.margin_bps.unwrap_or(margin_bps);
         let mut offers = vec![None; self.runners.len()];
         let pairs: Vec<Option<u32>> = match self.kind {
             MarketKind::Odds => vec![None],
@@ -240,6 +245,20 @@ impl Market {
         self.trader = at;
         let offers = self.fields(|runner| runner.offer);
         let status = self.shown_status(self.said.status, sellable(self.kind, &self.runners, &offers));
+        self.become_status(status);
+        Ok(())
+    }
+
+    /// A trader gives it a margin of its own, or the house's again (none): its prices are made anew from its producer's
+    /// last word.
+    pub fn set_margin(&mut self, own: Option<u32>, margin_bps: u32) -> Result<(), IsOver> {
+        if self.status.is_over() {
+            return Err(IsOver);
+        }
+        self.margin_bps = own;
+        let offers = self.priced(&self.said, margin_bps);
+        let status = self.shown_status(self.said.status, sellable(self.kind, &self.runners, &offers));
+        self.runners.iter_mut().zip(offers).for_each(|(runner, offer)| runner.offer = offer);
         self.become_status(status);
         Ok(())
     }

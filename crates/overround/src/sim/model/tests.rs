@@ -1,11 +1,14 @@
 //! The model against the tables of the betting rules.
 
 use super::bets::{Closed, Ending, close};
+use super::market::IsOver;
 use super::prices::book;
-use super::{Handled, Posted, Purse, Stops, Verdict};
+use super::{Handled, Market, Posted, Purse, Stops, Verdict};
 use crate::sim::acts::Act;
+use crate::sim::resolve::template;
 use overround_domain::betting::{BetResult, BetStatus, RefusalCode};
 use overround_domain::ids::PostingId;
+use overround_domain::markets::MarketStatus;
 use overround_domain::money::Currency;
 use overround_domain::odds::Price;
 use overround_domain::wallet::RefType;
@@ -94,6 +97,35 @@ fn prices_carry_the_margin_and_stand_on_the_ladder() {
     for (backs, winners, margin_bps, expected) in cases {
         assert_eq!(book(backs, winners, margin_bps).as_deref(), expected, "{backs:?}");
     }
+}
+
+/// A market of the workload, as its producer first said it.
+fn market() -> Market {
+    let said = template(0, 0);
+    let mut market = Market::unknown(&said);
+    market.publish(&said, 0, 400);
+    market
+}
+
+/// What stands on the board, in hundredths.
+fn board(market: &Market) -> Vec<Option<u32>> {
+    let hundredths = |price: Price| price.num() * 100 / price.den();
+    market.runners.iter().map(|runner| runner.offer.map(hundredths)).collect()
+}
+
+#[test]
+fn a_market_has_its_own_margin_until_it_has_the_house_s_again() {
+    let mut market = market();
+    let by_the_house = board(&market);
+    // 1/1.95 + 1/2.10 + 1/2.25 is 1.4334, of which 1.5 leave 0.9556 of each price.
+    market.set_margin(Some(5_000), 400).unwrap();
+    assert_eq!(board(&market), [186, 200, 214].map(Some));
+    market.publish(&template(0, 0), 1, 400);
+    assert_eq!(board(&market), [186, 200, 214].map(Some), "the next message keeps it");
+    market.set_margin(None, 400).unwrap();
+    assert_eq!((board(&market), market.version, market.status_version), (by_the_house, 3, 1));
+    market.hold(Some(MarketStatus::Closed)).unwrap();
+    assert_eq!(market.set_margin(Some(0), 400), Err(IsOver));
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl Draw {
     }
 
     fn kind(&mut self) -> Kind {
-        let kind = match self.below(100) {
+        let kind = match self.below(103) {
             0..=2 => Kind::Open { slot: self.index(ACCOUNTS) },
             3..=12 => self.by_hand(Self::movement),
             13..=18 => Kind::Replay { steps_back: 1 + self.below(12), pick: self.below(1_000) },
@@ -83,6 +83,7 @@ impl Draw {
             43..=45 => self.by_hand(Self::adjustment),
             46..=49 => self.by_hand(Self::reversal),
             50..=53 => self.by_hand(Self::freeze),
+            54..=56 => Kind::Trade { slot: self.index(MARKETS), act: Trade::Margin(self.margin()) },
             _ => return Kind::Bet(self.bet()),
         };
         let market = match &kind {
@@ -93,6 +94,15 @@ impl Draw {
             _ => return kind,
         };
         if self.acted_on.insert(market) { kind } else { Kind::Bet(self.bet()) }
+    }
+
+    /// From none to the largest, mostly near what a house has.
+    fn margin(&mut self) -> Option<u32> {
+        match self.below(6) {
+            0 => None,
+            1 => Some(*pick(&[0, 5_000], self.below(2))),
+            _ => Some(self.below(1_500)),
+        }
     }
 
     fn account(&mut self) -> usize {
