@@ -4,7 +4,7 @@ use crate::cli::Binary;
 use serde_json::{Value, json};
 
 /// How every kind of act is answered: what a minute reaches many times, also on a machine that is busy.
-const MET: [(&str, &[&str]); 17] = [
+const MET: [(&str, &[&str]); 19] = [
     ("open_account", &["OPENED", "ACCOUNT_EXISTS"]),
     ("credit", &["MOVED", "ACCOUNT_FROZEN", "CURRENCY_MISMATCH", "INVALID"]),
     ("debit", &["MOVED", "ACCOUNT_FROZEN", "INSUFFICIENT_FUNDS", "INVALID"]),
@@ -47,6 +47,8 @@ const MET: [(&str, &[&str]); 17] = [
     ("close", &["DONE"]),
     ("set_margin", &["DONE", "ILLEGAL_TRANSITION"]),
     ("release_margin", &["DONE"]),
+    ("set_prices", &["DONE", "INVALID", "ILLEGAL_TRANSITION"]),
+    ("release_prices", &["DONE", "ILLEGAL_TRANSITION"]),
     ("settle", &["DONE", "INVALID"]),
     ("pay_market", &["PAID"]),
     ("replay", &["MOVED", "ACCEPTED", "DONE", "IDEMPOTENCY_MISMATCH", "ACCOUNT_FROZEN"]),

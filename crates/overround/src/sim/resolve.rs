@@ -18,10 +18,10 @@ use overround_domain::betting::{FillMode, Fraction, LegRequest, LegResult, LegTy
 use overround_domain::ids::{AccountId, MarketId, OutcomeId, PostingId};
 use overround_domain::markets::{Line, MarketStatus, SourceMarket};
 use overround_domain::money::{Cents, Currency};
-use overround_domain::odds::Price;
+use overround_domain::odds::{Price, ladder_floor};
 use overround_domain::wallet::Freeze;
 use serde_json::Map;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// How many steps an operation can be replayed after.
@@ -85,7 +85,11 @@ struct Resolver<'a> {
 
 impl Resolver<'_> {
     fn replay(&self, steps_back: u32, pick: u32) -> Vec<Ask> {
-        let Some(earlier) = self.log.pick(self.op.id.step, steps_back, pick, |_| true) else {
+        // The house looks at the runners that prices are of before it looks at the key: where one of them was removed
+        // meanwhile, it answers as to a new request. So these are repeated within their step only.
+        let is_answered_again =
+            |ask: &Ask| !matches!(&ask.call, Call::Trade { act, .. } if !act.runners().is_empty());
+        let Some(earlier) = self.log.pick(self.op.id.step, steps_back, pick, is_answered_again) else {
             return Vec::new();
         };
         let ask = |(process, other): &(usize, bool)| Ask {
@@ -112,6 +116,13 @@ impl Resolver<'_> {
                     Trade::Resume => TradeAct::Resume,
                     Trade::Close => TradeAct::Hold(MarketStatus::Closed),
                     Trade::Margin(bps) => TradeAct::Margin(*bps),
+                    Trade::Price { runners, foreign } => self.prices(*slot, runners, *foreign)?,
+                    Trade::Release(runner) => match runner {
+                        Some(runner) => {
+                            TradeAct::Release(Some(BTreeSet::from([self.runner(*slot, *runner)?])))
+                        }
+                        None => TradeAct::Release(None),
+                    },
                 };
                 let market = match act {
                     Trade::OnNoMarket => MarketId::from_uuid(self.nothing("market")),
@@ -142,7 +153,10 @@ impl Resolver<'_> {
                 };
                 found(account).is_some() && bet.legs.iter().all(known)
             }
-            Call::Trade { market, .. } => self.model.markets.values().any(|one| one.id == *market),
+            Call::Trade { market, act, .. } => {
+                let found = self.model.markets.values().find(|one| one.id == *market);
+                found.is_some_and(|market| market.takes_part(&act.runners()))
+            }
             Call::Settle { .. } => matches!(self.op.kind, Kind::Settle { flaw: SettleFlaw::None, .. }),
             Call::Open { .. } => true,
             Call::Publish { .. } | Call::Pay { .. } => false,
@@ -275,6 +289,22 @@ impl Resolver<'_> {
             LegFlaw::OtherType => leg.leg_type = LegType::Prop,
         }
         Some(leg)
+    }
+
+    fn runner(&self, slot: usize, place: usize) -> Option<OutcomeId> {
+        let runners = &self.market(slot)?.runners;
+        runners.get(place % runners.len().max(1)).map(|runner| runner.id)
+    }
+
+    fn prices(&self, slot: usize, runners: &[(usize, u32)], foreign: bool) -> Option<TradeAct> {
+        let priced = runners.iter().map(|(place, hundredths)| {
+            Some((self.runner(slot, *place)?, ladder_floor(u64::from(*hundredths))?))
+        });
+        let mut prices: BTreeMap<OutcomeId, Price> = priced.collect::<Option<_>>()?;
+        if foreign {
+            prices.insert(OutcomeId::from_uuid(self.nothing("outcome")), Price::new(2, 1).ok()?);
+        }
+        Some(TradeAct::Price(prices))
     }
 
     fn settle(&self, slot: usize, endings: &[u32], flaw: SettleFlaw) -> Option<Call> {

@@ -2,8 +2,10 @@
 
 use super::calls::{Cast, Map, Value};
 use overround_app::{Answer, App, Error, Keyed};
-use overround_domain::ids::MarketId;
+use overround_domain::ids::{MarketId, OutcomeId};
 use overround_domain::markets::{Margin, MarginBps, MarginMethod, MarketStatus};
+use overround_domain::odds::{LadderPrice, Price};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An act on a market.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +15,10 @@ pub enum TradeAct {
     Resume,
     /// It has a proportional margin of its own, in hundredths of a per cent; none: the house's again.
     Margin(Option<u32>),
+    /// Runners are sold at these prices, whatever the source says.
+    Price(BTreeMap<OutcomeId, Price>),
+    /// These runners, or all, are sold at the prices made from the source's again.
+    Release(Option<BTreeSet<OutcomeId>>),
 }
 
 impl TradeAct {
@@ -24,6 +30,17 @@ impl TradeAct {
             Self::Resume => "resume",
             Self::Margin(Some(_)) => "set_margin",
             Self::Margin(None) => "release_margin",
+            Self::Price(_) => "set_prices",
+            Self::Release(_) => "release_prices",
+        }
+    }
+
+    /// The runners that it names.
+    pub fn runners(&self) -> Vec<OutcomeId> {
+        match self {
+            Self::Price(prices) => prices.keys().copied().collect(),
+            Self::Release(Some(runners)) => runners.iter().copied().collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -50,6 +67,13 @@ impl TradeAct {
                 app.set_margin(market, margin, &actor, keyed, reason).await?
             }
             Self::Margin(None) => app.release_margin(market, &actor, keyed, reason).await?,
+            Self::Price(prices) => {
+                let on_ladder =
+                    |(id, price)| Ok((id, LadderPrice::try_from(price).map_err(Error::internal)?));
+                let prices = prices.into_iter().map(on_ladder).collect::<Result<_, Error>>()?;
+                app.set_prices(market, prices, &actor, keyed, reason).await?
+            }
+            Self::Release(runners) => app.release_prices(market, runners, &actor, keyed, reason).await?,
         };
         Ok(acted.map(Value::Acted))
     }

@@ -190,13 +190,20 @@ pub enum Change {
 }
 
 /// What a trader does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trade {
     Suspend,
     Resume,
     Close,
     /// It has a margin of its own, in hundredths of a per cent; none: the house's.
     Margin(Option<u32>),
+    /// Runners are sold at these prices, in hundredths; `foreign`: and one that is not the market's.
+    Price {
+        runners: Vec<(usize, u32)>,
+        foreign: bool,
+    },
+    /// Runners are sold at the prices made from the source's again: one, or all.
+    Release(Option<usize>),
     OnNoMarket,
 }
 

@@ -245,10 +245,15 @@ fn act(market: &mut Market, call: &Call, margin_bps: u32) -> Value {
             }
             market.settle(outcomes)
         }
+        Call::Trade { act, .. } if !market.takes_part(&act.runners()) => {
+            return Value::Invalid("/outcomes".to_owned());
+        }
         Call::Trade { act, .. } => match act {
             TradeAct::Hold(at) => market.hold(Some(*at)),
             TradeAct::Resume => market.hold(None),
             TradeAct::Margin(own) => market.set_margin(*own, margin_bps),
+            TradeAct::Price(prices) => market.set_prices(prices, margin_bps),
+            TradeAct::Release(runners) => market.release_prices(runners.as_ref(), margin_bps),
         },
         _ => Ok(()),
     };

@@ -7,11 +7,12 @@ use super::{Handled, Market, Posted, Purse, Stops, Verdict};
 use crate::sim::acts::Act;
 use crate::sim::resolve::template;
 use overround_domain::betting::{BetResult, BetStatus, RefusalCode};
-use overround_domain::ids::PostingId;
+use overround_domain::ids::{OutcomeId, PostingId};
 use overround_domain::markets::MarketStatus;
 use overround_domain::money::Currency;
 use overround_domain::odds::Price;
 use overround_domain::wallet::RefType;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// The source's prices, how many win, the margin, and the house's prices.
@@ -95,7 +96,9 @@ fn prices_carry_the_margin_and_stand_on_the_ladder() {
         (&[200, 200], 2, 400, None),
     ];
     for (backs, winners, margin_bps, expected) in cases {
-        assert_eq!(book(backs, winners, margin_bps).as_deref(), expected, "{backs:?}");
+        let prices = book(backs, winners, margin_bps)
+            .and_then(|prices| prices.into_iter().collect::<Option<Vec<_>>>());
+        assert_eq!(prices.as_deref(), expected, "{backs:?}");
     }
 }
 
@@ -129,12 +132,44 @@ fn a_market_has_its_own_margin_until_it_has_the_house_s_again() {
 }
 
 #[test]
+fn what_a_trader_prices_stands_and_a_gap_takes_its_book_off() {
+    let price = |hundredths| Price::new(hundredths, 100).unwrap();
+    // Odds, of which the second runner has no price: nothing is offered until the trader prices all.
+    let mut odds = market();
+    let mut said = odds.said.clone();
+    said.outcomes[1].best_back = None;
+    odds.publish(&said, 1, 400);
+    assert_eq!((board(&odds), odds.status), (vec![None; 3], MarketStatus::Suspended));
+    let ids: Vec<OutcomeId> = (1..=3).map(|id| OutcomeId::from_uuid(Uuid::from_u128(id))).collect();
+    odds.runners.iter_mut().zip(&ids).for_each(|(runner, id)| runner.id = *id);
+    odds.set_prices(&BTreeMap::from([(ids[1], price(300))]), 400).unwrap();
+    assert_eq!(board(&odds), [None; 3], "without it there is no book for the others");
+    odds.set_prices(&BTreeMap::from([(ids[0], price(200)), (ids[2], price(500))]), 400).unwrap();
+    assert_eq!((board(&odds), odds.status), ([200, 300, 500].map(Some).to_vec(), MarketStatus::Open));
+    odds.release_prices(Some(&BTreeSet::from([ids[2]])), 400).unwrap();
+    assert_eq!(board(&odds), [None; 3]);
+    odds.release_prices(None, 400).unwrap();
+    assert!(odds.by_hand.is_empty());
+
+    // Lines, of which the first pair has a gap: what the trader priced stands by itself.
+    let mut said = template(3, 0);
+    said.outcomes[0].best_back = None;
+    let mut lines = Market::unknown(&said);
+    lines.publish(&said, 0, 400);
+    let ids: Vec<OutcomeId> = (1..=4).map(|id| OutcomeId::from_uuid(Uuid::from_u128(id))).collect();
+    lines.runners.iter_mut().zip(&ids).for_each(|(runner, id)| runner.id = *id);
+    let others = board(&lines)[2..].to_vec();
+    lines.set_prices(&BTreeMap::from([(ids[1], price(190))]), 400).unwrap();
+    assert_eq!(board(&lines), [vec![None, Some(190)], others].concat());
+}
+
+#[test]
 fn the_ladder_has_its_steps() {
     for (back, price) in
         [(199, 199), (201, 200), (303, 300), (405, 400), (610, 600), (1_040, 1_000), (2_050, 2_000)]
     {
         // An underround of its own makes the source's price the lowest bound.
-        assert_eq!(book(&[back, 101], 1, 0).map(|prices| prices[0]), Some(price), "{back}");
+        assert_eq!(book(&[back, 101], 1, 0).and_then(|prices| prices[0]), Some(price), "{back}");
     }
 }
 

@@ -64,18 +64,19 @@ impl Draw {
     }
 
     fn kind(&mut self) -> Kind {
-        let kind = match self.below(103) {
+        let kind = match self.below(107) {
             0..=2 => Kind::Open { slot: self.index(ACCOUNTS) },
             3..=12 => self.by_hand(Self::movement),
             13..=18 => Kind::Replay { steps_back: 1 + self.below(12), pick: self.below(1_000) },
             19..=26 => Kind::Publish { slot: self.index(MARKETS), change: self.change() },
             27..=29 => {
-                let act = *pick(
-                    &[Trade::Suspend, Trade::Resume, Trade::Resume, Trade::Close, Trade::OnNoMarket],
-                    self.below(5),
-                );
-                // A trader closes seldom, or nothing would be on sale.
-                let act = if act == Trade::Close && !self.one_in(3) { Trade::Resume } else { act };
+                let act = match self.below(5) {
+                    0 => Trade::Suspend,
+                    // A trader closes seldom, or nothing would be on sale.
+                    1 if self.one_in(3) => Trade::Close,
+                    2 => Trade::OnNoMarket,
+                    _ => Trade::Resume,
+                };
                 Kind::Trade { slot: self.index(MARKETS), act }
             }
             30..=32 => self.settle(),
@@ -84,6 +85,7 @@ impl Draw {
             46..=49 => self.by_hand(Self::reversal),
             50..=53 => self.by_hand(Self::freeze),
             54..=56 => Kind::Trade { slot: self.index(MARKETS), act: Trade::Margin(self.margin()) },
+            57..=60 => Kind::Trade { slot: self.index(MARKETS), act: self.prices() },
             _ => return Kind::Bet(self.bet()),
         };
         let market = match &kind {
@@ -103,6 +105,17 @@ impl Draw {
             1 => Some(*pick(&[0, 5_000], self.below(2))),
             _ => Some(self.below(1_500)),
         }
+    }
+
+    /// Prices of one runner, of some, or of all; or none any more.
+    fn prices(&mut self) -> Trade {
+        if self.one_in(3) {
+            return Trade::Release(self.one_in(2).then(|| self.index(4)));
+        }
+        let count = *pick(&[1, 1, 2, 4], self.below(4));
+        let first = self.index(4);
+        let runners = (first..first + count).map(|runner| (runner, self.back())).collect();
+        Trade::Price { runners, foreign: self.one_in(12) }
     }
 
     fn account(&mut self) -> usize {
