@@ -3,8 +3,8 @@
 use super::acts::Act;
 use super::trades::TradeAct;
 use overround_app::{
-    AccountView, Answer, App, BetReceipt, Error, FreezeView, KeptRefusal, Keyed, MarketAction, Paid,
-    PostingView, Published, SettleMarket,
+    AccountView, Answer, App, BetReceipt, Error, FactorView, FreezeView, KeptRefusal, Keyed, LimitView,
+    MarketAction, Paid, PostingView, Published, SettleMarket,
 };
 use overround_domain::betting::{LegResult, PlaceBet, RefusalCode};
 use overround_domain::ids::{AccountId, MarketId, OutcomeId, UserId};
@@ -112,8 +112,10 @@ pub enum Value {
     Opened(AccountView),
     Moved(PostingView),
     Frozen(FreezeView),
+    Factored(FactorView),
     Placed(Box<BetReceipt>),
     Acted(MarketAction),
+    Limited(Box<LimitView>),
     Published(Box<Published>),
     Paid(Paid),
     Refused(Box<KeptRefusal>),
@@ -133,6 +135,8 @@ impl Value {
             Self::Frozen(view) => view.status.as_str(),
             Self::Placed(_) => "ACCEPTED",
             Self::Acted(_) => "DONE",
+            Self::Limited(_) => "LIMITED",
+            Self::Factored(_) => "SET",
             Self::Published(_) => "PUBLISHED",
             Self::Paid(_) => "PAID",
             Self::Refused(kept) => kept.refusal.code.as_str(),
@@ -157,6 +161,8 @@ impl Value {
             Self::Opened(_)
             | Self::Moved(_)
             | Self::Frozen(_)
+            | Self::Factored(_)
+            | Self::Limited(_)
             | Self::Placed(_)
             | Self::Acted(_)
             | Self::Conflict(_) => true,

@@ -123,6 +123,9 @@ impl Resolver<'_> {
                         }
                         None => TradeAct::Release(None),
                     },
+                    Trade::Limit { currency_of: slot, limits } => {
+                        TradeAct::Limit { currency: currency_of(*slot), limits: *limits }
+                    }
                 };
                 let market = match act {
                     Trade::OnNoMarket => MarketId::from_uuid(self.nothing("market")),
@@ -144,7 +147,7 @@ impl Resolver<'_> {
                 Act::Move { amount, .. } => (1..1_000_000_000).contains(amount),
                 Act::Adjust { amount, .. } => (1..1_000_000_000).contains(&amount.abs()),
                 Act::Reverse { posting } => account.purse.posted(*posting).is_some(),
-                Act::Freeze { .. } => true,
+                Act::Freeze { .. } | Act::Factor { .. } => true,
             }),
             Call::Bet { account, bet } => {
                 let known = |leg: &LegRequest| {
@@ -197,6 +200,7 @@ impl Resolver<'_> {
                 Act::Adjust { amount, currency: currency(slot, foreign) }
             }
             HandPlan::Reverse { target, pick } => Act::Reverse { posting: self.posting(slot, target, pick) },
+            HandPlan::Factor { sport, pct } => Act::Factor { sport, pct },
             HandPlan::Freeze { freeze, on, anyway } => return self.freeze(slot, freeze, on, anyway),
         };
         Call::ByHand { account: self.account(slot), act }

@@ -2,8 +2,10 @@
 
 use super::calls::{Cast, Map, Value};
 use overround_app::{Answer, App, Error, Keyed};
+use overround_domain::betting::{LimitScope, StakeLimits};
 use overround_domain::ids::{MarketId, OutcomeId};
 use overround_domain::markets::{Margin, MarginBps, MarginMethod, MarketStatus};
+use overround_domain::money::Currency;
 use overround_domain::odds::{LadderPrice, Price};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +21,11 @@ pub enum TradeAct {
     Price(BTreeMap<OutcomeId, Price>),
     /// These runners, or all, are sold at the prices made from the source's again.
     Release(Option<BTreeSet<OutcomeId>>),
+    /// The stakes of bets on it are limited so, in place of how they were limited before.
+    Limit {
+        currency: Currency,
+        limits: StakeLimits,
+    },
 }
 
 impl TradeAct {
@@ -32,6 +39,7 @@ impl TradeAct {
             Self::Margin(None) => "release_margin",
             Self::Price(_) => "set_prices",
             Self::Release(_) => "release_prices",
+            Self::Limit { .. } => "set_limits",
         }
     }
 
@@ -74,6 +82,11 @@ impl TradeAct {
                 app.set_prices(market, prices, &actor, keyed, reason).await?
             }
             Self::Release(runners) => app.release_prices(market, runners, &actor, keyed, reason).await?,
+            Self::Limit { currency, limits } => {
+                let scope = LimitScope::Market(market);
+                let set = app.set_limits(scope, currency, limits, &actor, keyed, reason).await?;
+                return Ok(set.map(|view| Value::Limited(Box::new(view))));
+            }
         };
         Ok(acted.map(Value::Acted))
     }

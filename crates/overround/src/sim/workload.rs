@@ -9,7 +9,7 @@ mod draw;
 pub use draw::batch;
 
 use super::calls::OpId;
-use overround_domain::betting::PricePolicy;
+use overround_domain::betting::{PricePolicy, StakeLimits};
 use overround_domain::money::Currency;
 use overround_domain::wallet::Freeze;
 
@@ -21,6 +21,9 @@ pub const MARKETS: usize = 12;
 pub const PRELUDE: u32 = 2;
 /// Operations of a step at most.
 const OPS_MAX: u32 = 40;
+
+/// The sports of its events, in turn.
+pub const SPORTS: [&str; 2] = ["football", "tennis"];
 
 /// A second currency.
 pub fn pounds() -> Currency {
@@ -116,6 +119,10 @@ pub enum HandPlan {
         on: bool,
         anyway: bool,
     },
+    Factor {
+        sport: &'static str,
+        pct: u16,
+    },
 }
 
 /// Which posting is to be taken back.
@@ -204,6 +211,11 @@ pub enum Trade {
     },
     /// Runners are sold at the prices made from the source's again: one, or all.
     Release(Option<usize>),
+    /// Bets in the currency of a slot are limited so.
+    Limit {
+        currency_of: usize,
+        limits: StakeLimits,
+    },
     OnNoMarket,
 }
 

@@ -1,12 +1,14 @@
 //! A market of the model: what its producer and the traders make of it.
 
 use super::Ending;
+use super::limits::Bound;
 use super::prices::book;
-use overround_domain::betting::LegResult;
+use overround_domain::betting::{LegResult, StakeLimits};
 use overround_domain::ids::{EventId, MarketId, OutcomeId};
 use overround_domain::markets::{
     Line, MarketKind, MarketStatus, OutcomeStatus, SourceMarket, SourceStatus, TieRule,
 };
+use overround_domain::money::Currency;
 use overround_domain::odds::Price;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +43,8 @@ pub struct Market {
     pub margin_bps: Option<u32>,
     /// What a trader sells runners at, whatever the source says.
     pub by_hand: BTreeMap<OutcomeId, Price>,
+    /// What limits the stakes of bets on it.
+    pub bounds: BTreeMap<Currency, Bound>,
     pub status: MarketStatus,
     pub version: i64,
     pub status_version: i64,
@@ -77,6 +81,7 @@ impl Market {
             trader: None,
             margin_bps: None,
             by_hand: BTreeMap::new(),
+            bounds: BTreeMap::new(),
             status: MarketStatus::Inactive,
             version: 0,
             status_version: 0,
@@ -281,6 +286,13 @@ impl Market {
         self.reprice(margin_bps, |market| {
             market.by_hand.retain(|id, _| runners.is_some_and(|runners| !runners.contains(id)));
         })
+    }
+
+    /// A trader limits the stakes of bets on it, in place of how they were limited before; whatever its status.
+    pub fn limit(&mut self, currency: Currency, limits: StakeLimits) -> Bound {
+        let bound = self.bounds.entry(currency).or_default();
+        *bound = Bound { limits, version: bound.version + 1 };
+        *bound
     }
 
     /// Whether these are runners of it that take part.

@@ -1,15 +1,17 @@
 //! The model against the tables of the betting rules.
 
 use super::bets::{Closed, Ending, close};
+use super::limits::{Factors, largest_stake};
 use super::market::IsOver;
 use super::prices::book;
-use super::{Handled, Market, Posted, Purse, Stops, Verdict};
+use super::ratio::Ratio;
+use super::{Handled, Limits, Market, Posted, Purse, Stops, Verdict};
 use crate::sim::acts::Act;
 use crate::sim::resolve::template;
-use overround_domain::betting::{BetResult, BetStatus, RefusalCode};
+use overround_domain::betting::{BetResult, BetStatus, RefusalCode, StakeLimits};
 use overround_domain::ids::{OutcomeId, PostingId};
 use overround_domain::markets::MarketStatus;
-use overround_domain::money::Currency;
+use overround_domain::money::{Cents, Currency};
 use overround_domain::odds::Price;
 use overround_domain::wallet::RefType;
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,6 +163,55 @@ fn what_a_trader_prices_stands_and_a_gap_takes_its_book_off() {
     let others = board(&lines)[2..].to_vec();
     lines.set_prices(&BTreeMap::from([(ids[1], price(190))]), 400).unwrap();
     assert_eq!(board(&lines), [vec![None, Some(190)], others].concat());
+}
+
+#[test]
+fn the_strictest_limit_counts_by_the_factor_and_half_in_play() {
+    let rules = Limits {
+        stake_min: 100,
+        stake_max: 50_000,
+        payout_max: 400_000,
+        legs_max: 4,
+        duplicate_window_ms: 3_000,
+        margin_bps: 400,
+        in_play_pct: 50,
+    };
+    let (cents, none) = (|cents| Some(Cents::new(cents)), StakeLimits::default());
+    let volume = StakeLimits { volume: cents(1_000), ..none };
+    let liability = StakeLimits { liability: cents(1_000), ..none };
+    let stake = StakeLimits { stake: cents(1_000), ..none };
+    let all = StakeLimits { volume: cents(1_000), liability: cents(900), stake: cents(800) };
+    // Limits, factor, in play, price in hundredths, and the largest stake.
+    let cases = [
+        (none, 100, false, 150, 50_000),
+        (none, 500, true, 150, 50_000),
+        (none, 50, true, 150, 25_000),
+        (none, 0, false, 150, 0),
+        // The smaller of stake and win: the win below even money, the stake from there on.
+        (volume, 100, false, 150, 2_000),
+        (volume, 100, false, 200, 1_000),
+        (volume, 100, false, 300, 1_000),
+        (volume, 100, false, 170, 1_428),
+        (liability, 100, false, 150, 2_000),
+        (liability, 100, false, 300, 500),
+        (stake, 100, false, 150, 1_000),
+        (stake, 150, false, 150, 1_500),
+        (stake, 150, true, 150, 750),
+        (all, 100, false, 250, 600),
+        (all, 100, false, 150, 800),
+    ];
+    for (limits, factor, in_play, price, most) in cases {
+        let mut market = market();
+        assert_eq!(market.limit(Currency::EUR, limits).version, 1);
+        let price = Ratio::new(price, 100);
+        let largest = |currency, factors: &Factors| {
+            largest_stake(&rules, factors, currency, &[(&market, in_play)], price)
+        };
+        let factors = Factors::from([("football", factor)]);
+        assert_eq!(largest(Currency::EUR, &factors), most, "{limits:?} by {factor} at {price:?}");
+        let of_another_sport = Factors::from([("tennis", factor)]);
+        assert_eq!(largest("GBP".parse().unwrap(), &of_another_sport), 50_000, "another currency and sport");
+    }
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Drawing a step.
 
 use super::{
-    ACCOUNTS, Amount, Batch, BetPlan, Change, HandPlan, Kind, LegFlaw, LegPlan, MARKETS, OPS_MAX, Op,
+    ACCOUNTS, Amount, Batch, BetPlan, Change, HandPlan, Kind, LegFlaw, LegPlan, MARKETS, OPS_MAX, Op, SPORTS,
     SettleFlaw, Target, Trade,
 };
 use crate::sim::calls::OpId;
-use overround_domain::betting::PricePolicy;
+use overround_domain::betting::{PricePolicy, StakeLimits};
+use overround_domain::money::Cents;
 use overround_domain::wallet::Freeze;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -64,7 +65,7 @@ impl Draw {
     }
 
     fn kind(&mut self) -> Kind {
-        let kind = match self.below(107) {
+        let kind = match self.below(112) {
             0..=2 => Kind::Open { slot: self.index(ACCOUNTS) },
             3..=12 => self.by_hand(Self::movement),
             13..=18 => Kind::Replay { steps_back: 1 + self.below(12), pick: self.below(1_000) },
@@ -86,6 +87,8 @@ impl Draw {
             50..=53 => self.by_hand(Self::freeze),
             54..=56 => Kind::Trade { slot: self.index(MARKETS), act: Trade::Margin(self.margin()) },
             57..=60 => Kind::Trade { slot: self.index(MARKETS), act: self.prices() },
+            61..=63 => Kind::Trade { slot: self.index(MARKETS), act: self.limit() },
+            64..=65 => self.by_hand(Self::factor),
             _ => return Kind::Bet(self.bet()),
         };
         let market = match &kind {
@@ -105,6 +108,21 @@ impl Draw {
             1 => Some(*pick(&[0, 5_000], self.below(2))),
             _ => Some(self.below(1_500)),
         }
+    }
+
+    /// Limits that some stakes are above and some below, of each kind by itself or all at once; as often none.
+    fn limit(&mut self) -> Trade {
+        let kind = self.below(8);
+        let mut cents =
+            |of: u32| (kind == of || kind == 3).then(|| Cents::new(i64::from(500 + self.below(60_000))));
+        let limits = StakeLimits { volume: cents(0), liability: cents(1), stake: cents(2) };
+        Trade::Limit { currency_of: self.index(2), limits }
+    }
+
+    /// From zero, with which nothing is taken, to the largest.
+    fn factor(&mut self) -> HandPlan {
+        let pct = *pick(&[0, 10, 50, 100, 100, 100, 100, 150, 500], self.below(9));
+        HandPlan::Factor { sport: pick::<&str>(&SPORTS, self.below(2)), pct }
     }
 
     /// Prices of one runner, of some, or of all; or none any more.
