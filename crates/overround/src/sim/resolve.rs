@@ -85,11 +85,7 @@ struct Resolver<'a> {
 
 impl Resolver<'_> {
     fn replay(&self, steps_back: u32, pick: u32) -> Vec<Ask> {
-        // The house looks at the runners that prices are of before it looks at the key: where one of them was removed
-        // meanwhile, it answers as to a new request. So these are repeated within their step only.
-        let is_answered_again =
-            |ask: &Ask| !matches!(&ask.call, Call::Trade { act, .. } if !act.runners().is_empty());
-        let Some(earlier) = self.log.pick(self.op.id.step, steps_back, pick, is_answered_again) else {
+        let Some(earlier) = self.log.pick(self.op.id.step, steps_back, pick, |_| true) else {
             return Vec::new();
         };
         let ask = |(process, other): &(usize, bool)| Ask {
