@@ -4,7 +4,7 @@ use crate::cli::Binary;
 use serde_json::{Value, json};
 
 /// How every kind of act is answered: what a minute reaches many times, also on a machine that is busy.
-const MET: [(&str, &[&str]); 15] = [
+const MET: [(&str, &[&str]); 21] = [
     ("open_account", &["OPENED", "ACCOUNT_EXISTS"]),
     ("credit", &["MOVED", "ACCOUNT_FROZEN", "CURRENCY_MISMATCH", "INVALID"]),
     ("debit", &["MOVED", "ACCOUNT_FROZEN", "INSUFFICIENT_FUNDS", "INVALID"]),
@@ -14,6 +14,7 @@ const MET: [(&str, &[&str]); 15] = [
         &["MOVED", "NOT_REVERSIBLE", "ALREADY_REVERSED", "ACCOUNT_FROZEN", "INSUFFICIENT_FUNDS", "NOT_FOUND"],
     ),
     ("freeze", &["DEBIT_FROZEN", "CREDIT_FROZEN", "FROZEN"]),
+    ("set_factor", &["SET"]),
     ("unfreeze", &["ACTIVE", "DEBIT_FROZEN", "CREDIT_FROZEN"]),
     (
         "place_bet",
@@ -45,6 +46,11 @@ const MET: [(&str, &[&str]); 15] = [
     ("suspend", &["DONE", "NOT_FOUND"]),
     ("resume", &["DONE"]),
     ("close", &["DONE"]),
+    ("set_margin", &["DONE", "ILLEGAL_TRANSITION"]),
+    ("release_margin", &["DONE"]),
+    ("set_prices", &["DONE", "INVALID", "ILLEGAL_TRANSITION"]),
+    ("set_limits", &["LIMITED"]),
+    ("release_prices", &["DONE", "ILLEGAL_TRANSITION"]),
     ("settle", &["DONE", "INVALID"]),
     ("pay_market", &["PAID"]),
     ("replay", &["MOVED", "ACCEPTED", "DONE", "IDEMPOTENCY_MISMATCH", "ACCOUNT_FROZEN"]),

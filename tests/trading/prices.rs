@@ -211,6 +211,42 @@ async fn a_price_by_hand_is_one_of_the_ladder_and_of_the_market() {
 }
 
 #[tokio::test]
+async fn an_act_on_outcomes_is_answered_by_its_key_also_after_they_were_removed() {
+    let desk = Desk::new().await;
+    let market = desk.publish(&three()).await;
+    let path = |act: &str| format!("/v1/markets/{}/{act}", market.market_id);
+    let removed = market.outcomes.iter().position(|(_, key)| key == "c").unwrap();
+    let kept = market.outcomes.iter().position(|(_, key)| key == "a").unwrap();
+    let named =
+        json!({"outcomes": [market.outcomes.keys().nth(removed).unwrap().to_string()], "reason": "x"});
+    let acts = [("set", "prices", prices(&market, &[(removed, 5, 1)])), ("release", "prices/release", named)];
+    let mut first = Vec::new();
+    for (key, act, body) in &acts {
+        let reply = desk.trader.post(&path(act), key, body).await;
+        reply.expect(200);
+        first.push(reply.text);
+    }
+    let two = match_odds("e", "m", &[(3, 1), (3, 1)]);
+    assert_eq!(desk.publish(&two).await.removed.len(), 1);
+    for ((key, act, body), first) in acts.iter().zip(&first) {
+        let again = desk.trader.post(&path(act), key, body).await;
+        assert!((again.status, &again.text) == (200, first) && again.is_replay(), "{again:?}");
+        let mut other = body.clone();
+        other["reason"] = json!("another");
+        desk.trader.post(&path(act), key, &other).await.problem(422, "IDEMPOTENCY_MISMATCH");
+        let problem = desk.trader.post(&path(act), "new", body).await.problem(400, "INVALID_BODY");
+        assert_eq!(problem["errors"][0]["pointer"], "/outcomes", "{act}");
+    }
+    let sound = prices(&market, &[(kept, 5, 1)]);
+    desk.trader.post(&path("prices"), "new", &sound).await.expect(200);
+    let outcome = market.outcomes.keys().nth(kept).unwrap().to_string();
+    let partial = json!({"outcomes": [{"outcome_id": outcome, "result": "WON"}], "reason": "x"});
+    desk.trader.post(&path("settle"), "set", &partial).await.problem(422, "IDEMPOTENCY_MISMATCH");
+    desk.trader.post(&path("settle"), "settle", &partial).await.problem(400, "INVALID_BODY");
+    desk.end().await;
+}
+
+#[tokio::test]
 async fn prices_by_hand_hold_while_messages_arrive_at_another_process() {
     let desk = Desk::new().await;
     let market = desk.publish(&match_odds("e0", "m0-0", &[(3, 1), (2, 1)])).await;

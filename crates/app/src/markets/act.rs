@@ -46,8 +46,20 @@ pub(super) enum Contradiction {
     MarketClosed,
     /// Its result is recorded, or it is called off.
     MarketSettled,
-    /// It has outcomes that the request does not decide.
-    OutcomesMissing,
+}
+
+/// Why an act is not done.
+pub(super) enum Refused {
+    /// It contradicts the market's state, which is kept under its key.
+    Contradicted(Contradiction),
+    /// It does not fit the market's outcomes, and how. Its key stays free, as that of any malformed request.
+    Invalid(String),
+}
+
+impl From<Contradiction> for Refused {
+    fn from(contradiction: Contradiction) -> Self {
+        Self::Contradicted(contradiction)
+    }
 }
 
 /// The answer kept under (actor, key).
@@ -63,11 +75,11 @@ enum Ran {
     Now(Kept, Option<Box<Snapshot>>),
     Before(Value),
     Mismatch,
+    Invalid(String),
 }
 
 /// Decides an act over the market's rows.
-pub(super) type Decide =
-    dyn Fn(&Known, &Act, Timestamp) -> Result<Change, Contradiction> + Send + Sync + 'static;
+pub(super) type Decide = dyn Fn(&Known, &Act, Timestamp) -> Result<Change, Refused> + Send + Sync + 'static;
 
 impl App {
     /// Does an act once. `decide` sees the market under lock and says what changes. Every act becomes a new
@@ -90,6 +102,7 @@ impl App {
             .await?;
         match ran {
             Ran::Mismatch => Err(Error::refused(key_mismatch(), act.keyed.trace_id.clone())),
+            Ran::Invalid(detail) => Err(Error::Invalid { pointer: "/outcomes".to_owned(), detail }),
             Ran::Before(kept) => {
                 let kept: Kept = serde_json::from_value(kept).map_err(Error::internal)?;
                 answer(kept, act.market_id).map(Answer::replay)
@@ -121,7 +134,11 @@ impl App {
             )
         })?;
         let (kept, snapshot) = match decide(&known, act, now) {
-            Err(contradiction) => (Kept::Contradicted(contradiction), None),
+            Err(Refused::Invalid(detail)) => {
+                actor_idempotency::release(tx, actor, &keyed.key).await?;
+                return Ok(Ran::Invalid(detail));
+            }
+            Err(Refused::Contradicted(contradiction)) => (Kept::Contradicted(contradiction), None),
             Ok(change) => {
                 let version = Version::after(&known, change.row.clone(), change.offers.clone(), now)?;
                 self.write_change(tx, act, &version, &change, now).await?;
@@ -204,9 +221,6 @@ fn answer(kept: Kept, market: MarketId) -> Result<MarketAction, Error> {
     let detail = match contradiction {
         Contradiction::MarketClosed => format!("{market} is closed for good: it can only be settled"),
         Contradiction::MarketSettled => format!("{market} has its result, or is called off"),
-        Contradiction::OutcomesMissing => {
-            format!("{market} got another outcome meanwhile: read it again, and decide that one too")
-        }
     };
     Err(Error::Conflict { code: "ILLEGAL_TRANSITION", detail })
 }

@@ -1,13 +1,13 @@
 //! What a trader does to a market's prices. They are made anew at once, from the last that its producer said.
 
 use super::MarketAction;
-use super::act::{Act, Change, Contradiction, check_not_over};
+use super::act::{Act, Change, Refused, check_not_over};
 use super::decide::{Known, decide_again};
 use crate::{Answer, App, Error, Keyed};
 use overround_domain::ids::{MarketId, OutcomeId};
 use overround_domain::markets::{Margin, OutcomeStatus};
 use overround_domain::odds::LadderPrice;
-use overround_store::market::{self, MarketRow, OutcomeRow};
+use overround_store::market::{MarketRow, OutcomeRow};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl App {
     ) -> Result<Answer<MarketAction>, Error> {
         let said = json!({ "method": margin.method, "margin_bps": margin.bps.get() });
         let act = act(market_id, actor, keyed, "set_margin", reason, ("margin", said));
-        self.reprice(act, move |row| row.margin = Some(margin)).await
+        self.reprice(act, BTreeSet::new(), move |row| row.margin = Some(margin)).await
     }
 
     /// Gives a market the house's margin again.
@@ -42,7 +42,7 @@ impl App {
         reason: String,
     ) -> Result<Answer<MarketAction>, Error> {
         let act = act(market_id, actor, keyed, "release_margin", reason, ("margin", Value::Null));
-        self.reprice(act, |row| row.margin = None).await
+        self.reprice(act, BTreeSet::new(), |row| row.margin = None).await
     }
 
     /// Sells outcomes of a market at these prices, whatever its producer says, until they are released. They are the
@@ -59,11 +59,10 @@ impl App {
         keyed: Keyed,
         reason: String,
     ) -> Result<Answer<MarketAction>, Error> {
-        let outcomes = market::outcomes::of_markets(self.store().read(), &[market_id]).await?;
-        check_outcomes(&outcomes, prices.keys())?;
+        let named = prices.keys().copied().collect();
         let said = prices.iter().map(|(id, price)| (id.uuid().to_string(), json!(price.get()))).collect();
         let act = act(market_id, actor, keyed, "set_prices", reason, ("manual_prices", Value::Object(said)));
-        self.reprice(act, move |row| {
+        self.reprice(act, named, move |row| {
             row.manual_prices.extend(prices.iter().map(|(id, price)| (*id, price.get())));
         })
         .await
@@ -81,26 +80,24 @@ impl App {
         keyed: Keyed,
         reason: String,
     ) -> Result<Answer<MarketAction>, Error> {
-        if let Some(released) = &released {
-            let outcomes = market::outcomes::of_markets(self.store().read(), &[market_id]).await?;
-            check_outcomes(&outcomes, released.iter())?;
-        }
-        let named = released.as_ref().map(|ids| ids.iter().map(|id| id.uuid()).collect::<Vec<_>>());
-        let act = act(market_id, actor, keyed, "release_prices", reason, ("released", json!(named)));
-        self.reprice(act, move |row| {
+        let said = released.as_ref().map(|ids| ids.iter().map(|id| id.uuid()).collect::<Vec<_>>());
+        let act = act(market_id, actor, keyed, "release_prices", reason, ("released", json!(said)));
+        self.reprice(act, released.clone().unwrap_or_default(), move |row| {
             row.manual_prices.retain(|id, _| released.as_ref().is_some_and(|ids| !ids.contains(id)));
         })
         .await
     }
 
-    /// Makes a market's prices anew after a change of what they are made from.
+    /// Makes a market's prices anew after a change of what they are made from, which names these outcomes.
     async fn reprice(
         &self,
         act: Act,
+        named: BTreeSet<OutcomeId>,
         change: impl Fn(&mut MarketRow) + Send + Sync + 'static,
     ) -> Result<Answer<MarketAction>, Error> {
         let house = self.settings().margin;
-        let repriced = move |known: &Known| -> Result<Change, Contradiction> {
+        let repriced = move |known: &Known| -> Result<Change, Refused> {
+            check_outcomes(&known.outcomes, &named)?;
             check_not_over(known)?;
             let mut row = known.row.clone();
             change(&mut row);
@@ -111,15 +108,8 @@ impl App {
     }
 }
 
-/// Refuses outcomes that are not the market's, or do not take part. A market that does not exist has none, and is
-/// not found later.
-fn check_outcomes<'a>(
-    outcomes: &[OutcomeRow],
-    named: impl Iterator<Item = &'a OutcomeId>,
-) -> Result<(), Error> {
-    if outcomes.is_empty() {
-        return Ok(());
-    }
+/// Refuses outcomes that are not the market's, or do not take part.
+fn check_outcomes(outcomes: &[OutcomeRow], named: &BTreeSet<OutcomeId>) -> Result<(), Refused> {
     let own: BTreeMap<OutcomeId, OutcomeStatus> = outcomes.iter().map(|row| (row.id, row.status)).collect();
     for id in named {
         let detail = match own.get(id) {
@@ -127,7 +117,7 @@ fn check_outcomes<'a>(
             Some(OutcomeStatus::Removed) => format!("{id} was removed: it has no price"),
             None => format!("{id} is not an outcome of this market"),
         };
-        return Err(Error::Invalid { pointer: "/outcomes".to_owned(), detail });
+        return Err(Refused::Invalid(detail));
     }
     Ok(())
 }

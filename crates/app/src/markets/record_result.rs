@@ -1,6 +1,6 @@
 //! A person records a market's result.
 
-use super::act::{Act, Change, Contradiction};
+use super::act::{Act, Change, Contradiction, Refused};
 use super::decide::{Known, is_final};
 use super::offers::{Offers, last_offers};
 use super::{MarketAction, SettleMarket};
@@ -9,7 +9,7 @@ use overround_domain::betting::LegResult;
 use overround_domain::ids::{MarketId, OutcomeId};
 use overround_domain::markets::{MarketStatus, NON_RUNNER, OutcomeStatus};
 use overround_domain::time::Timestamp;
-use overround_store::market::{self, OutcomeRow, ResultRow};
+use overround_store::market::{OutcomeRow, ResultRow};
 use serde_json::Map;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,36 +29,25 @@ impl App {
         keyed: Keyed,
         settle: SettleMarket,
     ) -> Result<Answer<MarketAction>, Error> {
-        let outcomes = market::outcomes::of_markets(self.store().read(), &[market_id]).await?;
-        if !outcomes.is_empty() {
-            validate(&outcomes, &settle.outcomes)?;
-        }
         let SettleMarket { outcomes: given, reason } = settle;
         let act = Act { market_id, actor: actor.to_owned(), keyed, name: "settle", what: Map::new(), reason };
         self.act(act, Arc::new(move |known, act, now| record(known, act, &given, now))).await
     }
 }
 
-/// The market with the result. Its rows are locked; a runner that was removed meanwhile is void.
+/// The market with the result.
 fn record(
     known: &Known,
     act: &Act,
     given: &BTreeMap<OutcomeId, LegResult>,
     now: Timestamp,
-) -> Result<Change, Contradiction> {
+) -> Result<Change, Refused> {
+    let outcomes = results_of(&known.outcomes, given).map_err(Refused::Invalid)?;
     let mut row = known.row.clone();
     if is_final(row.status) || !row.status.can_become(MarketStatus::Settled) {
-        return Err(Contradiction::MarketSettled);
+        return Err(Contradiction::MarketSettled.into());
     }
     row.status = MarketStatus::Settled;
-    let mut outcomes = BTreeMap::new();
-    for outcome in &known.outcomes {
-        let result = match outcome.status {
-            OutcomeStatus::Removed => LegResult::refund(Some(NON_RUNNER.to_owned())),
-            OutcomeStatus::Active => given.get(&outcome.id).ok_or(Contradiction::OutcomesMissing)?.clone(),
-        };
-        outcomes.insert(outcome.id, result);
-    }
     let result = ResultRow {
         market_id: row.id,
         generation: 1,
@@ -75,29 +64,23 @@ fn record(
     Ok(Change { row, offers, hold: None, result: Some(result) })
 }
 
-/// Checks that the request decides each outcome that takes part, and no other market's.
-fn validate(outcomes: &[OutcomeRow], given: &BTreeMap<OutcomeId, LegResult>) -> Result<(), Error> {
-    let invalid = |detail: String| Err(Error::Invalid { pointer: "/outcomes".to_owned(), detail });
-    let own: BTreeMap<OutcomeId, &OutcomeRow> = outcomes.iter().map(|row| (row.id, row)).collect();
-    if let Some(foreign) = given.keys().find(|id| !own.contains_key(id)) {
-        return invalid(format!("{foreign} is not an outcome of this market"));
+/// The result of each outcome. The request decides all that take part, and no other market's; a removed runner is void.
+fn results_of(
+    outcomes: &[OutcomeRow],
+    given: &BTreeMap<OutcomeId, LegResult>,
+) -> Result<BTreeMap<OutcomeId, LegResult>, String> {
+    if let Some(foreign) = given.keys().find(|id| outcomes.iter().all(|row| row.id != **id)) {
+        return Err(format!("{foreign} is not an outcome of this market"));
     }
-    let missing =
-        outcomes.iter().find(|row| row.status == OutcomeStatus::Active && !given.contains_key(&row.id));
-    if let Some(missing) = missing {
-        return invalid(format!("the result of {} ({}) is missing", missing.id, missing.name));
-    }
-    let removed = outcomes.iter().filter(|row| row.status == OutcomeStatus::Removed);
-    for runner in removed {
-        if given
-            .get(&runner.id)
-            .is_some_and(|result| *result != LegResult::refund(result.void_reason.clone()))
+    let result_of = |row: &OutcomeRow| match (row.status, given.get(&row.id)) {
+        (OutcomeStatus::Active, Some(result)) => Ok((row.id, result.clone())),
+        (OutcomeStatus::Active, None) => Err(format!("the result of {} ({}) is missing", row.id, row.name)),
+        (OutcomeStatus::Removed, Some(result))
+            if *result != LegResult::refund(result.void_reason.clone()) =>
         {
-            return invalid(format!(
-                "{} ({}) was removed: its result can only be VOID",
-                runner.id, runner.name
-            ));
+            Err(format!("{} ({}) was removed: its result can only be VOID", row.id, row.name))
         }
-    }
-    Ok(())
+        (OutcomeStatus::Removed, _) => Ok((row.id, LegResult::refund(Some(NON_RUNNER.to_owned())))),
+    };
+    outcomes.iter().map(result_of).collect()
 }

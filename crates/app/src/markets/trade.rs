@@ -1,7 +1,7 @@
 //! What a trader does to a market or one of its outcomes: suspend, resume, close.
 
 use super::MarketAction;
-use super::act::{Act, Change, Contradiction, check_not_over};
+use super::act::{Act, Change, Refused, check_not_over};
 use super::decide::{Known, decide_again, is_final};
 use crate::{Answer, App, Error, Keyed};
 use overround_domain::ids::{MarketId, OutcomeId};
@@ -132,7 +132,7 @@ fn change_hold(
     outcome: Option<OutcomeId>,
     hold: &HoldChange,
     house: Margin,
-) -> Result<Change, Contradiction> {
+) -> Result<Change, Refused> {
     if hold.kind != Some(HoldKind::Closed) || is_final(known.row.status) {
         check_not_over(known)?;
     }

@@ -2,6 +2,7 @@
 
 use super::calls::{Map, Value};
 use overround_app::{Answer, App, Error, Keyed, Movement};
+use overround_domain::betting::Factor;
 use overround_domain::ids::{AccountId, PostingId};
 use overround_domain::money::{Cents, Currency};
 use overround_domain::wallet::Freeze;
@@ -20,6 +21,8 @@ pub enum Act {
     Reverse { posting: PostingId },
     /// The account is frozen, or let go.
     Freeze { freeze: Freeze, on: bool },
+    /// Its limits in a sport are multiplied by so many hundredths.
+    Factor { sport: &'static str, pct: u16 },
 }
 
 impl Act {
@@ -32,6 +35,7 @@ impl Act {
             Self::Reverse { .. } => "reverse_posting",
             Self::Freeze { on: true, .. } => "freeze",
             Self::Freeze { .. } => "unfreeze",
+            Self::Factor { .. } => "set_factor",
         }
     }
 
@@ -41,6 +45,7 @@ impl Act {
             // Away from zero, which nobody may move.
             Self::Move { amount, .. } | Self::Adjust { amount, .. } => *amount += amount.signum(),
             Self::Freeze { on, .. } => *on = !*on,
+            Self::Factor { pct, .. } => *pct = if *pct == 100 { 50 } else { 100 },
             Self::Reverse { .. } => {}
         }
     }
@@ -77,6 +82,11 @@ impl Act {
             Self::Freeze { freeze, on } => {
                 let frozen = app.freeze(account, keyed, freeze, on, author, reason).await?;
                 return Ok(frozen.map(Value::Frozen));
+            }
+            Self::Factor { sport, pct } => {
+                let factor = Factor::from_pct(pct).map_err(Error::internal)?;
+                let set = app.set_account_factor(account, sport.to_owned(), factor, &author, keyed, reason);
+                return Ok(set.await?.map(Value::Factored));
             }
         };
         Ok(moved.map(Value::Moved))

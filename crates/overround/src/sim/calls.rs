@@ -1,13 +1,14 @@
 //! What is asked of the house, and what it answers.
 
 use super::acts::Act;
+use super::trades::TradeAct;
 use overround_app::{
-    AccountView, Answer, App, BetReceipt, Error, FreezeView, KeptRefusal, Keyed, MarketAction, Paid,
-    PostingView, Published, SettleMarket,
+    AccountView, Answer, App, BetReceipt, Error, FactorView, FreezeView, KeptRefusal, Keyed, LimitView,
+    MarketAction, Paid, PostingView, Published, SettleMarket,
 };
 use overround_domain::betting::{LegResult, PlaceBet, RefusalCode};
 use overround_domain::ids::{AccountId, MarketId, OutcomeId, UserId};
-use overround_domain::markets::{MarketStatus, SourceMarket};
+use overround_domain::markets::SourceMarket;
 use overround_domain::money::{Cents, Currency};
 use overround_domain::time::Timestamp;
 use sha2::{Digest, Sha256};
@@ -43,7 +44,7 @@ pub enum Call {
     ByHand { account: AccountId, act: Act },
     Bet { account: AccountId, bet: PlaceBet },
     Publish { slot: usize, said: Box<SourceMarket> },
-    Trade { slot: usize, market: MarketId, to: Option<MarketStatus>, reason: String },
+    Trade { slot: usize, market: MarketId, act: TradeAct, reason: String },
     Settle { slot: usize, market: MarketId, outcomes: BTreeMap<OutcomeId, LegResult>, reason: String },
     Pay { slot: usize, market: MarketId },
 }
@@ -56,9 +57,7 @@ impl Call {
             Self::ByHand { act, .. } => act.name(),
             Self::Bet { .. } => "place_bet",
             Self::Publish { .. } => "publish",
-            Self::Trade { to: Some(MarketStatus::Closed), .. } => "close",
-            Self::Trade { to: Some(_), .. } => "suspend",
-            Self::Trade { to: None, .. } => "resume",
+            Self::Trade { act, .. } => act.name(),
             Self::Settle { .. } => "settle",
             Self::Pay { .. } => "pay_market",
         }
@@ -113,8 +112,10 @@ pub enum Value {
     Opened(AccountView),
     Moved(PostingView),
     Frozen(FreezeView),
+    Factored(FactorView),
     Placed(Box<BetReceipt>),
     Acted(MarketAction),
+    Limited(Box<LimitView>),
     Published(Box<Published>),
     Paid(Paid),
     Refused(Box<KeptRefusal>),
@@ -134,6 +135,8 @@ impl Value {
             Self::Frozen(view) => view.status.as_str(),
             Self::Placed(_) => "ACCEPTED",
             Self::Acted(_) => "DONE",
+            Self::Limited(_) => "LIMITED",
+            Self::Factored(_) => "SET",
             Self::Published(_) => "PUBLISHED",
             Self::Paid(_) => "PAID",
             Self::Refused(kept) => kept.refusal.code.as_str(),
@@ -158,6 +161,8 @@ impl Value {
             Self::Opened(_)
             | Self::Moved(_)
             | Self::Frozen(_)
+            | Self::Factored(_)
+            | Self::Limited(_)
             | Self::Placed(_)
             | Self::Acted(_)
             | Self::Conflict(_) => true,
@@ -240,14 +245,7 @@ async fn once(app: &App, cast: &Cast, ask: &Ask) -> Result<Answer<Value>, Error>
                 published.into_iter().next().ok_or_else(|| Error::internal("no market was published"))?;
             Ok(Answer::first(Value::Published(Box::new(one))))
         }
-        Call::Trade { market, to, reason, .. } => {
-            let acted = match to {
-                Some(MarketStatus::Closed) => app.close(market, &actor, keyed, reason).await?,
-                Some(_) => app.suspend(market, &actor, keyed, reason).await?,
-                None => app.resume(market, &actor, keyed, reason).await?,
-            };
-            Ok(acted.map(Value::Acted))
-        }
+        Call::Trade { market, act, reason, .. } => act.send(app, cast, market, keyed, reason).await,
         Call::Settle { market, outcomes, reason, .. } => {
             let settle = SettleMarket { outcomes, reason: Some(reason) };
             Ok(app.record_result(market, &actor, keyed, settle).await?.map(Value::Acted))

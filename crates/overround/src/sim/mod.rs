@@ -1,6 +1,6 @@
 //! `sim`: a seeded workload on two processes against a reference model, compared after every step.
 //!
-//! `workload.rs` draws the steps, `resolve.rs` makes requests of them, `calls.rs` and `acts.rs` send them, `model/` is the
+//! `workload.rs` draws the steps, `resolve.rs` makes requests of them, `calls.rs`, `acts.rs` and `trades.rs` send them, `model/` is the
 //! bookmaker that the house is compared with, `check/` compares, `watch.rs` reads the stream meanwhile, and `narrow.rs` shortens what fails.
 
 mod acts;
@@ -11,6 +11,7 @@ mod narrow;
 mod report;
 mod resolve;
 mod run;
+mod trades;
 mod watch;
 mod workload;
 

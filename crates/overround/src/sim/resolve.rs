@@ -3,22 +3,25 @@
 
 mod messages;
 
+pub use messages::template;
+
 use super::acts::Act;
 use super::calls::{Ask, Call, Cast, OpId, Value};
 use super::model::{Account, Market, Model, Posted, Stops};
+use super::trades::TradeAct;
 use super::workload::{
     Amount, BetPlan, Change, HandPlan, Kind, LegFlaw, LegPlan, Op, SettleFlaw, Target, Trade, currency_of,
     pounds,
 };
-use messages::{changed, template};
+use messages::changed;
 use overround_domain::betting::{FillMode, Fraction, LegRequest, LegResult, LegType, PlaceBet};
 use overround_domain::ids::{AccountId, MarketId, OutcomeId, PostingId};
 use overround_domain::markets::{Line, MarketStatus, SourceMarket};
 use overround_domain::money::{Cents, Currency};
-use overround_domain::odds::Price;
+use overround_domain::odds::{Price, ladder_floor};
 use overround_domain::wallet::Freeze;
 use serde_json::Map;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// How many steps an operation can be replayed after.
@@ -104,16 +107,27 @@ impl Resolver<'_> {
             Kind::Bet(plan) => self.bet(plan)?,
             Kind::Publish { slot, change } => self.publish(*slot, change),
             Kind::Trade { slot, act } => {
-                let to = match act {
-                    Trade::Suspend | Trade::OnNoMarket => Some(MarketStatus::Suspended),
-                    Trade::Resume => None,
-                    Trade::Close => Some(MarketStatus::Closed),
+                let asked = match act {
+                    Trade::Suspend | Trade::OnNoMarket => TradeAct::Hold(MarketStatus::Suspended),
+                    Trade::Resume => TradeAct::Resume,
+                    Trade::Close => TradeAct::Hold(MarketStatus::Closed),
+                    Trade::Margin(bps) => TradeAct::Margin(*bps),
+                    Trade::Price { runners, foreign } => self.prices(*slot, runners, *foreign)?,
+                    Trade::Release(runner) => match runner {
+                        Some(runner) => {
+                            TradeAct::Release(Some(BTreeSet::from([self.runner(*slot, *runner)?])))
+                        }
+                        None => TradeAct::Release(None),
+                    },
+                    Trade::Limit { currency_of: slot, limits } => {
+                        TradeAct::Limit { currency: currency_of(*slot), limits: *limits }
+                    }
                 };
                 let market = match act {
                     Trade::OnNoMarket => MarketId::from_uuid(self.nothing("market")),
                     _ => self.market(*slot)?.id,
                 };
-                Call::Trade { slot: *slot, market, to, reason: "simulated".to_owned() }
+                Call::Trade { slot: *slot, market, act: asked, reason: "simulated".to_owned() }
             }
             Kind::Settle { slot, endings, flaw } => self.settle(*slot, endings, *flaw)?,
             Kind::Pay { slot } => Call::Pay { slot: *slot, market: self.market(*slot)?.id },
@@ -129,7 +143,7 @@ impl Resolver<'_> {
                 Act::Move { amount, .. } => (1..1_000_000_000).contains(amount),
                 Act::Adjust { amount, .. } => (1..1_000_000_000).contains(&amount.abs()),
                 Act::Reverse { posting } => account.purse.posted(*posting).is_some(),
-                Act::Freeze { .. } => true,
+                Act::Freeze { .. } | Act::Factor { .. } => true,
             }),
             Call::Bet { account, bet } => {
                 let known = |leg: &LegRequest| {
@@ -138,7 +152,10 @@ impl Resolver<'_> {
                 };
                 found(account).is_some() && bet.legs.iter().all(known)
             }
-            Call::Trade { market, .. } => self.model.markets.values().any(|one| one.id == *market),
+            Call::Trade { market, act, .. } => {
+                let found = self.model.markets.values().find(|one| one.id == *market);
+                found.is_some_and(|market| market.takes_part(&act.runners()))
+            }
             Call::Settle { .. } => matches!(self.op.kind, Kind::Settle { flaw: SettleFlaw::None, .. }),
             Call::Open { .. } => true,
             Call::Publish { .. } | Call::Pay { .. } => false,
@@ -179,6 +196,7 @@ impl Resolver<'_> {
                 Act::Adjust { amount, currency: currency(slot, foreign) }
             }
             HandPlan::Reverse { target, pick } => Act::Reverse { posting: self.posting(slot, target, pick) },
+            HandPlan::Factor { sport, pct } => Act::Factor { sport, pct },
             HandPlan::Freeze { freeze, on, anyway } => return self.freeze(slot, freeze, on, anyway),
         };
         Call::ByHand { account: self.account(slot), act }
@@ -271,6 +289,22 @@ impl Resolver<'_> {
             LegFlaw::OtherType => leg.leg_type = LegType::Prop,
         }
         Some(leg)
+    }
+
+    fn runner(&self, slot: usize, place: usize) -> Option<OutcomeId> {
+        let runners = &self.market(slot)?.runners;
+        runners.get(place % runners.len().max(1)).map(|runner| runner.id)
+    }
+
+    fn prices(&self, slot: usize, runners: &[(usize, u32)], foreign: bool) -> Option<TradeAct> {
+        let priced = runners.iter().map(|(place, hundredths)| {
+            Some((self.runner(slot, *place)?, ladder_floor(u64::from(*hundredths))?))
+        });
+        let mut prices: BTreeMap<OutcomeId, Price> = priced.collect::<Option<_>>()?;
+        if foreign {
+            prices.insert(OutcomeId::from_uuid(self.nothing("outcome")), Price::new(2, 1).ok()?);
+        }
+        Some(TradeAct::Price(prices))
     }
 
     fn settle(&self, slot: usize, endings: &[u32], flaw: SettleFlaw) -> Option<Call> {

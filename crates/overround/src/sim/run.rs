@@ -114,6 +114,7 @@ impl Run {
             legs_max: config.legs_max,
             duplicate_window_ms: config.duplicate_window_ms,
             margin_bps: config.margin_bps,
+            in_play_pct: config.in_play_limit_pct,
         };
         let now = chrono::Utc::now().timestamp_millis();
         let clocks: Vec<Clock> = (0..2).map(|_| Clock::manual(Timestamp::from_millis(now))).collect();

@@ -9,7 +9,7 @@ mod draw;
 pub use draw::batch;
 
 use super::calls::OpId;
-use overround_domain::betting::PricePolicy;
+use overround_domain::betting::{PricePolicy, StakeLimits};
 use overround_domain::money::Currency;
 use overround_domain::wallet::Freeze;
 
@@ -21,6 +21,9 @@ pub const MARKETS: usize = 12;
 pub const PRELUDE: u32 = 2;
 /// Operations of a step at most.
 const OPS_MAX: u32 = 40;
+
+/// The sports of its events, in turn.
+pub const SPORTS: [&str; 2] = ["football", "tennis"];
 
 /// A second currency.
 pub fn pounds() -> Currency {
@@ -116,6 +119,10 @@ pub enum HandPlan {
         on: bool,
         anyway: bool,
     },
+    Factor {
+        sport: &'static str,
+        pct: u16,
+    },
 }
 
 /// Which posting is to be taken back.
@@ -190,11 +197,25 @@ pub enum Change {
 }
 
 /// What a trader does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trade {
     Suspend,
     Resume,
     Close,
+    /// It has a margin of its own, in hundredths of a per cent; none: the house's.
+    Margin(Option<u32>),
+    /// Runners are sold at these prices, in hundredths; `foreign`: and one that is not the market's.
+    Price {
+        runners: Vec<(usize, u32)>,
+        foreign: bool,
+    },
+    /// Runners are sold at the prices made from the source's again: one, or all.
+    Release(Option<usize>),
+    /// Bets in the currency of a slot are limited so.
+    Limit {
+        currency_of: usize,
+        limits: StakeLimits,
+    },
     OnNoMarket,
 }
 

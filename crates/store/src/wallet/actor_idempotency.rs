@@ -7,7 +7,8 @@ use serde_json::Value;
 /// What became of a claim.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Claimed {
-    /// The key is new: the act is to be done, and its answer kept with [`keep`].
+    /// The key is new: the act is to be done, and its answer kept with [`keep`]; or the claim is given back with
+    /// [`release`].
     New,
     /// The act was done for the same request; its answer.
     Done(Value),
@@ -63,6 +64,19 @@ pub async fn keep(tx: &mut Tx, actor: &str, key: &str, answer: &Value) -> Result
         .bind(actor)
         .bind(key)
         .bind(answer)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Gives a claim of the same transaction back, for an answer that is not kept.
+///
+/// # Errors
+/// The database's.
+pub async fn release(tx: &mut Tx, actor: &str, key: &str) -> Result<(), Error> {
+    sqlx::query("DELETE FROM wallet.actor_idempotency WHERE actor = $1 AND key = $2")
+        .bind(actor)
+        .bind(key)
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -1,12 +1,12 @@
 //! One account's step: its entries say in which order its operations were carried out.
 
-use super::freezes::in_order;
 use super::turns::Turns;
 use super::{Heard, Markets, Mismatch};
+use super::{factors, freezes};
 use crate::sim::acts::Act;
 use crate::sim::calls::{Ask, Call, Given, Value};
 use crate::sim::model::{
-    Account, Handled, Limits, Market, Posted, Purse, Sight, Slip, Verdict, is_out_of_range, judge,
+    Account, Factors, Handled, Limits, Market, Posted, Purse, Sight, Slip, Verdict, is_out_of_range, judge,
 };
 use overround_app::{BetReceipt, EntryView, PostingView};
 use overround_domain::betting::{BetKind, PlaceBet, VoidPolicy};
@@ -23,6 +23,8 @@ pub(super) struct Book<'a> {
     now: i64,
     account: &'a mut Account,
     turns: Turns,
+    /// What its bets can have been limited by.
+    factors: Vec<Factors>,
     /// What it could be asked for, before the step and after each of its postings.
     states: Vec<Purse>,
 }
@@ -36,9 +38,10 @@ impl<'a> Book<'a> {
         account: &'a mut Account,
         asked: &[&Heard],
     ) -> Result<Self, Mismatch> {
-        let turns = Turns::new(in_order(account, asked, now)?);
+        let turns = Turns::new(freezes::in_order(account, asked, now)?);
+        let factors = factors::in_order(account, asked, now)?;
         let states = vec![account.purse.clone()];
-        Ok(Self { limits, markets, now, account, turns, states })
+        Ok(Self { limits, markets, now, account, turns, factors, states })
     }
 
     /// Goes through the account's postings, and then through what moved no money.
@@ -80,8 +83,9 @@ impl<'a> Book<'a> {
             return Err(Mismatch::new(None, what, format!("{told}, by the answers: {asked:?}"), entries));
         }
         let met = self.turns.met(&self.states);
-        let mut refused =
-            asked.iter().filter(|(_, given)| !succeeded(given) && !matches!(given.value, Value::Frozen(_)));
+        let mut refused = asked.iter().filter(|(_, given)| {
+            !succeeded(given) && !matches!(given.value, Value::Frozen(_) | Value::Factored(_))
+        });
         refused.try_for_each(|(ask, given)| self.refused(&met, ask, given))
     }
 
@@ -218,9 +222,11 @@ impl<'a> Book<'a> {
         }
         let mut verdicts = Vec::new();
         for way in ways {
-            let verdict = judge(self.limits, purse, bet, &way, self.now);
-            if !verdicts.contains(&verdict) {
-                verdicts.push(verdict);
+            for factors in &self.factors {
+                let verdict = judge(self.limits, purse, factors, bet, &way, self.now);
+                if !verdicts.contains(&verdict) {
+                    verdicts.push(verdict);
+                }
             }
         }
         verdicts
@@ -263,7 +269,8 @@ impl Markets {
             sights.extend(may_not.then_some(Some(Sight { fence, shown: None })));
         };
         see(before, before, before);
-        if after.version != before.version || after.confirmed_at != before.confirmed_at {
+        let moved = (after.version, after.confirmed_at) != (before.version, before.confirmed_at);
+        if moved || after.bounds != before.bounds {
             see(after, before, before);
             see(after, after, after);
         }

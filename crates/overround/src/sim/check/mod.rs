@@ -3,10 +3,11 @@
 //! Operations of a step are concurrent, so that each may be judged by any order of them that the rows do not
 //! contradict. Markets have one operation a step: a bet beside it saw the market before or after it, or the
 //! fence after and the snapshot before. An account's accepted operations stand in the order of its entries
-//! (`book.rs`), its freezes in that of their numbers (`freezes.rs`); a refused operation must be right at some
-//! point of an order of both (`turns.rs`).
+//! (`book.rs`), its freezes and factors in that of their numbers (`freezes.rs`, `factors.rs`); a refused operation
+//! must be right at some point of an order of all (`turns.rs`).
 
 mod book;
+mod factors;
 mod freezes;
 mod look;
 mod money;
@@ -19,10 +20,12 @@ pub use look::{look, new_entries, sweep};
 use super::calls::{Ask, Call, Given, OpId, Value};
 use super::model::{Account, Closed, Market, Model, Told};
 use super::resolve::Log;
+use super::trades::TradeAct;
 use overround_app::{EntryView, MarketAction, Published, Recorded};
-use overround_domain::betting::RefusalCode;
+use overround_domain::betting::{LimitScope, RefusalCode, StakeLimits};
 use overround_domain::ids::{AccountId, BetId, MarketId};
 use overround_domain::markets::SourceMarket;
+use overround_domain::money::Currency;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -197,11 +200,15 @@ impl Round<'_> {
             Call::Trade { slot, market, .. } | Call::Settle { slot, market, .. } => (*slot, *market),
             _ => return Ok(()),
         };
+        let margin_bps = self.model.limits.margin_bps;
         let expected = match self.model.markets.get_mut(&slot).filter(|market| market.id == id) {
             None => Value::NotFound("market"),
             Some(market) => {
                 touched.markets.insert(slot);
-                act(market, &ask.call)
+                if let Call::Trade { act: TradeAct::Limit { currency, limits }, .. } = &ask.call {
+                    return limited(market, *currency, *limits, ask, given);
+                }
+                act(market, &ask.call, margin_bps)
             }
         };
         if given.value == expected { Ok(()) } else { Err(Mismatch::of(ask, expected, given)) }
@@ -231,8 +238,26 @@ impl Round<'_> {
     }
 }
 
+/// A market's limits are set, and the answer says so.
+fn limited(
+    market: &mut Market,
+    currency: Currency,
+    limits: StakeLimits,
+    ask: &Ask,
+    given: &Given,
+) -> Result<(), Mismatch> {
+    let bound = market.limit(currency, limits);
+    let model = (LimitScope::Market(market.id), currency, bound.limits, bound.version);
+    match &given.value {
+        Value::Limited(view) if model == (view.scope.clone(), view.currency, view.limits, view.version) => {
+            Ok(())
+        }
+        _ => Err(Mismatch::of(ask, model, given)),
+    }
+}
+
 /// What an act makes of a market, and is answered with.
-fn act(market: &mut Market, call: &Call) -> Value {
+fn act(market: &mut Market, call: &Call, margin_bps: u32) -> Value {
     let done = match call {
         Call::Settle { outcomes, .. } => {
             let own = |id| market.runners.iter().any(|runner| runner.id == id);
@@ -243,7 +268,17 @@ fn act(market: &mut Market, call: &Call) -> Value {
             }
             market.settle(outcomes)
         }
-        Call::Trade { to, .. } => market.hold(*to),
+        Call::Trade { act, .. } if !market.takes_part(&act.runners()) => {
+            return Value::Invalid("/outcomes".to_owned());
+        }
+        Call::Trade { act, .. } => match act {
+            TradeAct::Hold(at) => market.hold(Some(*at)),
+            TradeAct::Resume => market.hold(None),
+            TradeAct::Margin(own) => market.set_margin(*own, margin_bps),
+            TradeAct::Price(prices) => market.set_prices(prices, margin_bps),
+            TradeAct::Release(runners) => market.release_prices(runners.as_ref(), margin_bps),
+            TradeAct::Limit { .. } => Ok(()),
+        },
         _ => Ok(()),
     };
     match done {

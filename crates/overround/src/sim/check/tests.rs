@@ -3,8 +3,8 @@
 use super::*;
 use crate::sim::acts::Act;
 use crate::sim::model::{Limits, Stops};
-use overround_app::{EntryView, FreezeView, PostingView};
-use overround_domain::betting::{Refusal, RefusalData};
+use overround_app::{EntryView, FactorView, FreezeView, PostingView};
+use overround_domain::betting::{Factor, Refusal, RefusalData};
 use overround_domain::ids::{EntryId, PostingId};
 use overround_domain::money::{Cents, Currency};
 use overround_domain::time::Timestamp;
@@ -18,6 +18,7 @@ const LIMITS: Limits = Limits {
     legs_max: 4,
     duplicate_window_ms: 3_000,
     margin_bps: 400,
+    in_play_pct: 50,
 };
 
 fn account() -> AccountId {
@@ -97,6 +98,23 @@ impl House {
         let view = FreezeView { account_id: account(), status, version, at };
         let call = Call::ByHand { account: account(), act: Act::Freeze { freeze, on } };
         self.heard.push((asked(op, call), given(Value::Frozen(view))));
+    }
+
+    /// The same, and the account's factor in a sport was set beside.
+    fn factor(&mut self, asked_pct: u16, told_pct: u16, version: i64) {
+        let op = OpId { step: 3, index: 10 + u32::try_from(self.heard.len()).unwrap() };
+        let view = FactorView {
+            account_id: account(),
+            sport: "football".to_owned(),
+            factor: Factor::from_pct(told_pct).unwrap(),
+            version,
+            actor: String::new(),
+            reason: String::new(),
+            changed_at: Timestamp::from_millis(1_000),
+        };
+        let act = Act::Factor { sport: "football", pct: asked_pct };
+        let call = Call::ByHand { account: account(), act };
+        self.heard.push((asked(op, call), given(Value::Factored(view))));
     }
 
     fn check(&self) -> Result<i64, Mismatch> {
@@ -214,6 +232,23 @@ fn each_wrong_freeze_is_found() {
     let mut house = House::right();
     house.freeze(Freeze::Credit, false, Active, 0);
     assert!(house.check().is_ok(), "what is not frozen may be let go");
+}
+
+#[test]
+fn factors_are_set_in_the_order_of_their_numbers() {
+    let mut house = House::right();
+    house.factor(50, 50, 2);
+    house.factor(0, 0, 1);
+    assert!(house.check().is_ok());
+    house.factor(150, 100, 3);
+    assert!(house.check().is_err(), "another factor than was asked for");
+    for version in [0, 1, 2, 4] {
+        let mut house = House::right();
+        house.factor(50, 50, 2);
+        house.factor(0, 0, 1);
+        house.factor(150, 150, version);
+        assert!(house.check().is_err(), "number {version} passed");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! How a bet is decided and what it returns (betting rules, "Placement" and "One formula settles every leg").
 
+use super::limits::{Factors, largest_stake};
 use super::market::Market;
 use super::ratio::Ratio;
 use super::{Limits, Purse, Slip};
@@ -120,10 +121,11 @@ pub enum Verdict {
 /// A leg with its market; none where there is none of that id.
 type Seen<'a> = (&'a LegRequest, Option<Sight<'a>>);
 
-/// Decides a bet over what was seen of its legs' markets.
+/// Decides a bet over what was seen of its legs' markets, and of the account's factors.
 pub fn judge(
     limits: &Limits,
     purse: &Purse,
+    factors: &Factors,
     bet: &PlaceBet,
     sights: &[Option<Sight<'_>>],
     now: i64,
@@ -142,7 +144,7 @@ pub fn judge(
             return Verdict::Refused { code, leg: Some(leg), data };
         }
     }
-    refuse_whole(limits, purse, bet, &legs).unwrap_or_else(|| accept(bet, &legs))
+    refuse_whole(limits, purse, factors, bet, &legs).unwrap_or_else(|| accept(bet, &legs))
 }
 
 /// The rules on each leg, in their order.
@@ -210,7 +212,13 @@ fn allows(policy: PricePolicy, times: Ratio) -> bool {
 }
 
 /// The rules after those on the legs' markets.
-fn refuse_whole(limits: &Limits, purse: &Purse, bet: &PlaceBet, legs: &[Seen<'_>]) -> Option<Verdict> {
+fn refuse_whole(
+    limits: &Limits,
+    purse: &Purse,
+    factors: &Factors,
+    bet: &PlaceBet,
+    legs: &[Seen<'_>],
+) -> Option<Verdict> {
     let times = filled(legs).iter().zip(&bet.legs).fold(Ratio::ONE, |product, (filled, leg)| {
         product.times(Ratio::of(filled.price).over(Ratio::of(leg.price)))
     });
@@ -231,15 +239,20 @@ fn refuse_whole(limits: &Limits, purse: &Purse, bet: &PlaceBet, legs: &[Seen<'_>
         return Some(refused(RefusalCode::CurrencyMismatch));
     }
     let stake = bet.stake.get();
+    let markets: Vec<(&Market, bool)> = legs
+        .iter()
+        .filter_map(|(_, sight)| sight.and_then(|sight| Some((sight.fence, sight.shown?.in_play))))
+        .collect();
+    let most = largest_stake(limits, factors, bet.currency, &markets, total(&filled(legs)));
     let bounds = RefusalData {
         stake_cents_min: Some(limits.stake_min),
-        stake_cents_max: Some(largest(limits, &filled(legs))),
+        stake_cents_max: Some(largest(limits, most, &filled(legs))),
         ..RefusalData::default()
     };
     if stake < limits.stake_min {
         return Some(Verdict::Refused { code: RefusalCode::BelowMin, leg: None, data: bounds });
     }
-    if stake > limits.stake_max {
+    if stake > most {
         return Some(Verdict::Refused { code: RefusalCode::AboveMax, leg: None, data: bounds });
     }
     if payout(stake, &filled(legs)) > limits.payout_max {
@@ -268,10 +281,10 @@ fn filled(legs: &[Seen<'_>]) -> Vec<Filled> {
     legs.iter().filter_map(fill).collect()
 }
 
-/// The largest stake that would be taken; 0 where none would.
-fn largest(limits: &Limits, legs: &[Filled]) -> i64 {
+/// The largest stake up to one that would be taken; 0 where none would.
+fn largest(limits: &Limits, most: i64, legs: &[Filled]) -> i64 {
     // Payouts grow with stakes: halve what is between one that is payable and one that is not.
-    let (mut payable, mut not) = (0, limits.stake_max + 1);
+    let (mut payable, mut not) = (0, most + 1);
     while not - payable > 1 {
         let stake = payable + (not - payable) / 2;
         let is_payable = payout(stake, legs) <= limits.payout_max;
@@ -281,7 +294,11 @@ fn largest(limits: &Limits, legs: &[Filled]) -> i64 {
 }
 
 fn payout(stake: i64, legs: &[Filled]) -> i64 {
-    legs.iter().fold(Ratio::ONE, |product, leg| product.times(Ratio::of(leg.price))).floor_of(stake)
+    total(legs).floor_of(stake)
+}
+
+fn total(legs: &[Filled]) -> Ratio {
+    legs.iter().fold(Ratio::ONE, |product, leg| product.times(Ratio::of(leg.price)))
 }
 
 fn accept(bet: &PlaceBet, legs: &[Seen<'_>]) -> Verdict {

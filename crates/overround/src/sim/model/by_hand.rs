@@ -75,12 +75,12 @@ pub const fn is_out_of_range(act: &Act) -> bool {
     match *act {
         Act::Move { amount, .. } => amount < 1 || amount > AMOUNT_MAX,
         Act::Adjust { amount, .. } => amount == 0 || amount < -AMOUNT_MAX || amount > AMOUNT_MAX,
-        Act::Reverse { .. } | Act::Freeze { .. } => false,
+        Act::Reverse { .. } | Act::Freeze { .. } | Act::Factor { .. } => false,
     }
 }
 
 impl Purse {
-    /// What becomes of an act; none of a freeze, which moves no money.
+    /// What becomes of an act; none of a freeze or a factor, which move no money.
     pub fn handle(&self, act: &Act) -> Option<Handled> {
         Some(match *act {
             Act::Move { credits: true, amount, currency } => self.moved(RefType::Deposit, amount, currency),
@@ -90,7 +90,7 @@ impl Purse {
                 Some(posted) => self.reversed(posted),
                 None => Handled::NoPosting,
             },
-            Act::Freeze { .. } => return None,
+            Act::Freeze { .. } | Act::Factor { .. } => return None,
         })
     }
 

@@ -1,14 +1,16 @@
 //! A market of the model: what its producer and the traders make of it.
 
 use super::Ending;
+use super::limits::Bound;
 use super::prices::book;
-use overround_domain::betting::LegResult;
+use overround_domain::betting::{LegResult, StakeLimits};
 use overround_domain::ids::{EventId, MarketId, OutcomeId};
 use overround_domain::markets::{
     Line, MarketKind, MarketStatus, OutcomeStatus, SourceMarket, SourceStatus, TieRule,
 };
+use overround_domain::money::Currency;
 use overround_domain::odds::Price;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A snapshot is sold for at least so long after its producer's last sign of life, and never longer than
 /// that; between them it depends on the lifetime that was drawn.
@@ -37,6 +39,12 @@ pub struct Market {
     /// What its producer said last.
     pub said: SourceMarket,
     pub trader: Option<MarketStatus>,
+    /// Its own margin, in hundredths of a per cent; none: it has the house's.
+    pub margin_bps: Option<u32>,
+    /// What a trader sells runners at, whatever the source says.
+    pub by_hand: BTreeMap<OutcomeId, Price>,
+    /// What limits the stakes of bets on it.
+    pub bounds: BTreeMap<Currency, Bound>,
     pub status: MarketStatus,
     pub version: i64,
     pub status_version: i64,
@@ -71,6 +79,9 @@ impl Market {
             runners: Vec::new(),
             said: said.clone(),
             trader: None,
+            margin_bps: None,
+            by_hand: BTreeMap::new(),
+            bounds: BTreeMap::new(),
             status: MarketStatus::Inactive,
             version: 0,
             status_version: 0,
@@ -91,7 +102,7 @@ impl Market {
         }
     }
 
-    /// Applies a message of the producer.
+    /// Applies a message of the producer; `margin_bps` is the house's margin.
     pub fn publish(&mut self, said: &SourceMarket, now: i64, margin_bps: u32) -> Told {
         self.confirmed_at = now;
         if self.endings.is_some() {
@@ -157,13 +168,16 @@ impl Market {
         removed
     }
 
-    /// The price of each runner by the message; none where its book has a gap.
+    /// What each runner is offered at: by a trader, or else by the message and the market's own margin, or else the
+    /// house's. A runner without a price takes all others of its book off the board; on lines, but for those that a
+    /// trader priced.
     fn priced(&self, said: &SourceMarket, margin_bps: u32) -> Vec<Option<Price>> {
+        let margin_bps = self.margin_bps.unwrap_or(margin_bps);
         let mut offers = vec![None; self.runners.len()];
         let pairs: Vec<Option<u32>> = match self.kind {
             MarketKind::Odds => vec![None],
             MarketKind::Line => {
-                let pairs: std::collections::BTreeSet<_> = said.outcomes.iter().map(|one| one.pair).collect();
+                let pairs: BTreeSet<_> = said.outcomes.iter().map(|one| one.pair).collect();
                 pairs.into_iter().collect()
             }
         };
@@ -180,9 +194,18 @@ impl Market {
             let winners = if self.kind == MarketKind::Odds { self.winners } else { 1 };
             let lines_fit = self.kind == MarketKind::Odds || members.len() == 2;
             let prices = backs.filter(|_| lines_fit).and_then(|backs| book(&backs, winners, margin_bps));
-            for ((place, _), price) in members.iter().zip(prices.unwrap_or_default()) {
-                if let Some(offer) = offers.get_mut(*place) {
-                    *offer = Price::new(price, 100).ok();
+            let made = prices.unwrap_or_else(|| vec![None; members.len()]);
+            let by_hand = |place: usize| self.by_hand.get(&self.runners.get(place)?.id).copied();
+            let priced = members.iter().zip(made).map(|((place, _), made)| {
+                let made = made.and_then(|hundredths| Price::new(hundredths, 100).ok());
+                (*place, by_hand(*place), made)
+            });
+            let priced: Vec<_> = priced.collect();
+            let is_whole = priced.iter().all(|(_, by_hand, made)| by_hand.or(*made).is_some());
+            for (place, by_hand, made) in priced {
+                let stands = is_whole || (self.kind == MarketKind::Line && by_hand.is_some());
+                if let Some(offer) = offers.get_mut(place) {
+                    *offer = by_hand.or(made).filter(|_| stands);
                 }
             }
         }
@@ -240,6 +263,52 @@ impl Market {
         self.trader = at;
         let offers = self.fields(|runner| runner.offer);
         let status = self.shown_status(self.said.status, sellable(self.kind, &self.runners, &offers));
+        self.become_status(status);
+        Ok(())
+    }
+
+    /// A trader gives it a margin of its own, or the house's again (none).
+    pub fn set_margin(&mut self, own: Option<u32>, margin_bps: u32) -> Result<(), IsOver> {
+        self.reprice(margin_bps, |market| market.margin_bps = own)
+    }
+
+    /// A trader sells runners at these prices.
+    pub fn set_prices(&mut self, prices: &BTreeMap<OutcomeId, Price>, margin_bps: u32) -> Result<(), IsOver> {
+        self.reprice(margin_bps, |market| market.by_hand.extend(prices))
+    }
+
+    /// A trader lets prices go: of these runners, or of all.
+    pub fn release_prices(
+        &mut self,
+        runners: Option<&BTreeSet<OutcomeId>>,
+        margin_bps: u32,
+    ) -> Result<(), IsOver> {
+        self.reprice(margin_bps, |market| {
+            market.by_hand.retain(|id, _| runners.is_some_and(|runners| !runners.contains(id)));
+        })
+    }
+
+    /// A trader limits the stakes of bets on it, in place of how they were limited before; whatever its status.
+    pub fn limit(&mut self, currency: Currency, limits: StakeLimits) -> Bound {
+        let bound = self.bounds.entry(currency).or_default();
+        *bound = Bound { limits, version: bound.version + 1 };
+        *bound
+    }
+
+    /// Whether these are runners of it that take part.
+    pub fn takes_part(&self, runners: &[OutcomeId]) -> bool {
+        runners.iter().all(|id| self.runners.iter().any(|runner| runner.id == *id && !runner.removed))
+    }
+
+    /// Makes the prices anew, from the producer's last word, after a change of what they are made by.
+    fn reprice(&mut self, margin_bps: u32, change: impl FnOnce(&mut Self)) -> Result<(), IsOver> {
+        if self.status.is_over() {
+            return Err(IsOver);
+        }
+        change(self);
+        let offers = self.priced(&self.said, margin_bps);
+        let status = self.shown_status(self.said.status, sellable(self.kind, &self.runners, &offers));
+        self.runners.iter_mut().zip(offers).for_each(|(runner, offer)| runner.offer = offer);
         self.become_status(status);
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 mod bets;
 mod by_hand;
+mod limits;
 mod market;
 mod prices;
 mod ratio;
@@ -13,6 +14,7 @@ mod tests;
 
 pub use bets::{Closed, Ending, Sight, Verdict, close, judge};
 pub use by_hand::{Handled, Posted, Stops, is_out_of_range};
+pub use limits::Factors;
 pub use market::{Market, Told};
 
 use overround_domain::betting::{PlaceBet, RefusalCode, RefusalData};
@@ -34,6 +36,8 @@ pub struct Limits {
     pub legs_max: usize,
     pub duplicate_window_ms: i64,
     pub margin_bps: u32,
+    /// What is left of limits in play, in hundredths.
+    pub in_play_pct: u32,
 }
 
 /// What makes a bet the same as another: stake, currency and selections, in whatever order.
@@ -60,6 +64,7 @@ pub struct Purse {
     /// Bets of the last moments, with their instants.
     pub recent: Vec<(Slip, i64)>,
     pub stops: Stops,
+    pub factors: Factors,
     /// Its latest postings, the newest last.
     pub postings: Vec<Posted>,
 }
@@ -71,6 +76,7 @@ impl Purse {
             balance: 0,
             recent: Vec::new(),
             stops: Stops { debits: false, credits: false },
+            factors: Factors::new(),
             postings: Vec::new(),
         }
     }
@@ -95,12 +101,21 @@ pub struct Account {
     pub seq: i64,
     /// How often it was frozen or let go.
     pub freezes: i64,
+    /// How often its factors were set, by sport.
+    pub factor_versions: BTreeMap<&'static str, i64>,
 }
 
 impl Account {
     /// A new account.
     pub const fn new(id: AccountId, currency: Currency) -> Self {
-        Self { id, purse: Purse::empty(currency), held: 0, seq: 0, freezes: 0 }
+        Self {
+            id,
+            purse: Purse::empty(currency),
+            held: 0,
+            seq: 0,
+            freezes: 0,
+            factor_versions: BTreeMap::new(),
+        }
     }
 }
 

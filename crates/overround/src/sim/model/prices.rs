@@ -15,9 +15,9 @@ const STEPS: [(u128, u128); 10] = [
 ];
 
 /// The house's prices, in hundredths, of a complete book of which `winners` win; none where it cannot be
-/// sold. With q = 100/back, a price is `sum(q) / (q * winners * margin)`, floored to the ladder and at most
-/// the back price.
-pub fn book(backs: &[u32], winners: u32, margin_bps: u32) -> Option<Vec<u32>> {
+/// sold, and none of a runner whose price is below the ladder. With q = 100/back, a price is
+/// `sum(q) / (q * winners * margin)`, floored to the ladder and at most the back price.
+pub fn book(backs: &[u32], winners: u32, margin_bps: u32) -> Option<Vec<Option<u32>>> {
     let runners = u32::try_from(backs.len()).ok()?;
     if winners == 0 || winners >= runners {
         return None;
@@ -33,7 +33,7 @@ pub fn book(backs: &[u32], winners: u32, margin_bps: u32) -> Option<Vec<u32>> {
         let fair = 100 * u128::from(*back) * sum_num * 10_000 / (sum_den * margin);
         floor_to_ladder(fair.min(u128::from(*back)))
     });
-    priced.collect()
+    Some(priced.collect())
 }
 
 fn floor_to_ladder(hundredths: u128) -> Option<u32> {

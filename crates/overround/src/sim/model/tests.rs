@@ -1,14 +1,20 @@
 //! The model against the tables of the betting rules.
 
 use super::bets::{Closed, Ending, close};
+use super::limits::{Factors, largest_stake};
+use super::market::IsOver;
 use super::prices::book;
-use super::{Handled, Posted, Purse, Stops, Verdict};
+use super::ratio::Ratio;
+use super::{Handled, Limits, Market, Posted, Purse, Stops, Verdict};
 use crate::sim::acts::Act;
-use overround_domain::betting::{BetResult, BetStatus, RefusalCode};
-use overround_domain::ids::PostingId;
-use overround_domain::money::Currency;
+use crate::sim::resolve::template;
+use overround_domain::betting::{BetResult, BetStatus, RefusalCode, StakeLimits};
+use overround_domain::ids::{OutcomeId, PostingId};
+use overround_domain::markets::MarketStatus;
+use overround_domain::money::{Cents, Currency};
 use overround_domain::odds::Price;
 use overround_domain::wallet::RefType;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// The source's prices, how many win, the margin, and the house's prices.
@@ -92,7 +98,119 @@ fn prices_carry_the_margin_and_stand_on_the_ladder() {
         (&[200, 200], 2, 400, None),
     ];
     for (backs, winners, margin_bps, expected) in cases {
-        assert_eq!(book(backs, winners, margin_bps).as_deref(), expected, "{backs:?}");
+        let prices = book(backs, winners, margin_bps)
+            .and_then(|prices| prices.into_iter().collect::<Option<Vec<_>>>());
+        assert_eq!(prices.as_deref(), expected, "{backs:?}");
+    }
+}
+
+/// A market of the workload, as its producer first said it.
+fn market() -> Market {
+    let said = template(0, 0);
+    let mut market = Market::unknown(&said);
+    market.publish(&said, 0, 400);
+    market
+}
+
+/// What stands on the board, in hundredths.
+fn board(market: &Market) -> Vec<Option<u32>> {
+    let hundredths = |price: Price| price.num() * 100 / price.den();
+    market.runners.iter().map(|runner| runner.offer.map(hundredths)).collect()
+}
+
+#[test]
+fn a_market_has_its_own_margin_until_it_has_the_house_s_again() {
+    let mut market = market();
+    let by_the_house = board(&market);
+    // 1/1.95 + 1/2.10 + 1/2.25 is 1.4334, of which 1.5 leave 0.9556 of each price.
+    market.set_margin(Some(5_000), 400).unwrap();
+    assert_eq!(board(&market), [186, 200, 214].map(Some));
+    market.publish(&template(0, 0), 1, 400);
+    assert_eq!(board(&market), [186, 200, 214].map(Some), "the next message keeps it");
+    market.set_margin(None, 400).unwrap();
+    assert_eq!((board(&market), market.version, market.status_version), (by_the_house, 3, 1));
+    market.hold(Some(MarketStatus::Closed)).unwrap();
+    assert_eq!(market.set_margin(Some(0), 400), Err(IsOver));
+}
+
+#[test]
+fn what_a_trader_prices_stands_and_a_gap_takes_its_book_off() {
+    let price = |hundredths| Price::new(hundredths, 100).unwrap();
+    // Odds, of which the second runner has no price: nothing is offered until the trader prices all.
+    let mut odds = market();
+    let mut said = odds.said.clone();
+    said.outcomes[1].best_back = None;
+    odds.publish(&said, 1, 400);
+    assert_eq!((board(&odds), odds.status), (vec![None; 3], MarketStatus::Suspended));
+    let ids: Vec<OutcomeId> = (1..=3).map(|id| OutcomeId::from_uuid(Uuid::from_u128(id))).collect();
+    odds.runners.iter_mut().zip(&ids).for_each(|(runner, id)| runner.id = *id);
+    odds.set_prices(&BTreeMap::from([(ids[1], price(300))]), 400).unwrap();
+    assert_eq!(board(&odds), [None; 3], "without it there is no book for the others");
+    odds.set_prices(&BTreeMap::from([(ids[0], price(200)), (ids[2], price(500))]), 400).unwrap();
+    assert_eq!((board(&odds), odds.status), ([200, 300, 500].map(Some).to_vec(), MarketStatus::Open));
+    odds.release_prices(Some(&BTreeSet::from([ids[2]])), 400).unwrap();
+    assert_eq!(board(&odds), [None; 3]);
+    odds.release_prices(None, 400).unwrap();
+    assert!(odds.by_hand.is_empty());
+
+    // Lines, of which the first pair has a gap: what the trader priced stands by itself.
+    let mut said = template(3, 0);
+    said.outcomes[0].best_back = None;
+    let mut lines = Market::unknown(&said);
+    lines.publish(&said, 0, 400);
+    let ids: Vec<OutcomeId> = (1..=4).map(|id| OutcomeId::from_uuid(Uuid::from_u128(id))).collect();
+    lines.runners.iter_mut().zip(&ids).for_each(|(runner, id)| runner.id = *id);
+    let others = board(&lines)[2..].to_vec();
+    lines.set_prices(&BTreeMap::from([(ids[1], price(190))]), 400).unwrap();
+    assert_eq!(board(&lines), [vec![None, Some(190)], others].concat());
+}
+
+#[test]
+fn the_strictest_limit_counts_by_the_factor_and_half_in_play() {
+    let rules = Limits {
+        stake_min: 100,
+        stake_max: 50_000,
+        payout_max: 400_000,
+        legs_max: 4,
+        duplicate_window_ms: 3_000,
+        margin_bps: 400,
+        in_play_pct: 50,
+    };
+    let (cents, none) = (|cents| Some(Cents::new(cents)), StakeLimits::default());
+    let volume = StakeLimits { volume: cents(1_000), ..none };
+    let liability = StakeLimits { liability: cents(1_000), ..none };
+    let stake = StakeLimits { stake: cents(1_000), ..none };
+    let all = StakeLimits { volume: cents(1_000), liability: cents(900), stake: cents(800) };
+    // Limits, factor, in play, price in hundredths, and the largest stake.
+    let cases = [
+        (none, 100, false, 150, 50_000),
+        (none, 500, true, 150, 50_000),
+        (none, 50, true, 150, 25_000),
+        (none, 0, false, 150, 0),
+        // The smaller of stake and win: the win below even money, the stake from there on.
+        (volume, 100, false, 150, 2_000),
+        (volume, 100, false, 200, 1_000),
+        (volume, 100, false, 300, 1_000),
+        (volume, 100, false, 170, 1_428),
+        (liability, 100, false, 150, 2_000),
+        (liability, 100, false, 300, 500),
+        (stake, 100, false, 150, 1_000),
+        (stake, 150, false, 150, 1_500),
+        (stake, 150, true, 150, 750),
+        (all, 100, false, 250, 600),
+        (all, 100, false, 150, 800),
+    ];
+    for (limits, factor, in_play, price, most) in cases {
+        let mut market = market();
+        assert_eq!(market.limit(Currency::EUR, limits).version, 1);
+        let price = Ratio::new(price, 100);
+        let largest = |currency, factors: &Factors| {
+            largest_stake(&rules, factors, currency, &[(&market, in_play)], price)
+        };
+        let factors = Factors::from([("football", factor)]);
+        assert_eq!(largest(Currency::EUR, &factors), most, "{limits:?} by {factor} at {price:?}");
+        let of_another_sport = Factors::from([("tennis", factor)]);
+        assert_eq!(largest("GBP".parse().unwrap(), &of_another_sport), 50_000, "another currency and sport");
     }
 }
 
@@ -102,7 +220,7 @@ fn the_ladder_has_its_steps() {
         [(199, 199), (201, 200), (303, 300), (405, 400), (610, 600), (1_040, 1_000), (2_050, 2_000)]
     {
         // An underround of its own makes the source's price the lowest bound.
-        assert_eq!(book(&[back, 101], 1, 0).map(|prices| prices[0]), Some(price), "{back}");
+        assert_eq!(book(&[back, 101], 1, 0).and_then(|prices| prices[0]), Some(price), "{back}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a producer says: a slot's first message, and what becomes of it.
 
-use crate::sim::workload::Change;
+use crate::sim::workload::{Change, SPORTS};
 use overround_domain::markets::{
     Line, MarketKind, OutcomeStatus, SourceEvent, SourceMarket, SourceOutcome, SourceStatus, TieRule,
 };
@@ -36,7 +36,7 @@ pub fn template(slot: usize, generation: u32) -> SourceMarket {
         event: SourceEvent {
             key: format!("e{}", slot / 2),
             name: format!("Simulated {}", slot / 2),
-            sport: "football".to_owned(),
+            sport: SPORTS.get(slot / 2 % SPORTS.len()).copied().unwrap_or_default().to_owned(),
             starts_at: None,
         },
         market_type: "SIMULATED".to_owned(),

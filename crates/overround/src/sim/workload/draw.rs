@@ -1,11 +1,12 @@
 //! Drawing a step.
 
 use super::{
-    ACCOUNTS, Amount, Batch, BetPlan, Change, HandPlan, Kind, LegFlaw, LegPlan, MARKETS, OPS_MAX, Op,
+    ACCOUNTS, Amount, Batch, BetPlan, Change, HandPlan, Kind, LegFlaw, LegPlan, MARKETS, OPS_MAX, Op, SPORTS,
     SettleFlaw, Target, Trade,
 };
 use crate::sim::calls::OpId;
-use overround_domain::betting::PricePolicy;
+use overround_domain::betting::{PricePolicy, StakeLimits};
+use overround_domain::money::Cents;
 use overround_domain::wallet::Freeze;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -64,18 +65,19 @@ impl Draw {
     }
 
     fn kind(&mut self) -> Kind {
-        let kind = match self.below(100) {
+        let kind = match self.below(112) {
             0..=2 => Kind::Open { slot: self.index(ACCOUNTS) },
             3..=12 => self.by_hand(Self::movement),
             13..=18 => Kind::Replay { steps_back: 1 + self.below(12), pick: self.below(1_000) },
             19..=26 => Kind::Publish { slot: self.index(MARKETS), change: self.change() },
             27..=29 => {
-                let act = *pick(
-                    &[Trade::Suspend, Trade::Resume, Trade::Resume, Trade::Close, Trade::OnNoMarket],
-                    self.below(5),
-                );
-                // A trader closes seldom, or nothing would be on sale.
-                let act = if act == Trade::Close && !self.one_in(3) { Trade::Resume } else { act };
+                let act = match self.below(5) {
+                    0 => Trade::Suspend,
+                    // A trader closes seldom, or nothing would be on sale.
+                    1 if self.one_in(3) => Trade::Close,
+                    2 => Trade::OnNoMarket,
+                    _ => Trade::Resume,
+                };
                 Kind::Trade { slot: self.index(MARKETS), act }
             }
             30..=32 => self.settle(),
@@ -83,6 +85,10 @@ impl Draw {
             43..=45 => self.by_hand(Self::adjustment),
             46..=49 => self.by_hand(Self::reversal),
             50..=53 => self.by_hand(Self::freeze),
+            54..=56 => Kind::Trade { slot: self.index(MARKETS), act: Trade::Margin(self.margin()) },
+            57..=60 => Kind::Trade { slot: self.index(MARKETS), act: self.prices() },
+            61..=63 => Kind::Trade { slot: self.index(MARKETS), act: self.limit() },
+            64..=65 => self.by_hand(Self::factor),
             _ => return Kind::Bet(self.bet()),
         };
         let market = match &kind {
@@ -93,6 +99,41 @@ impl Draw {
             _ => return kind,
         };
         if self.acted_on.insert(market) { kind } else { Kind::Bet(self.bet()) }
+    }
+
+    /// From none to the largest, mostly near what a house has.
+    fn margin(&mut self) -> Option<u32> {
+        match self.below(6) {
+            0 => None,
+            1 => Some(*pick(&[0, 5_000], self.below(2))),
+            _ => Some(self.below(1_500)),
+        }
+    }
+
+    /// Limits that some stakes are above and some below, of each kind by itself or all at once; as often none.
+    fn limit(&mut self) -> Trade {
+        let kind = self.below(8);
+        let mut cents =
+            |of: u32| (kind == of || kind == 3).then(|| Cents::new(i64::from(500 + self.below(60_000))));
+        let limits = StakeLimits { volume: cents(0), liability: cents(1), stake: cents(2) };
+        Trade::Limit { currency_of: self.index(2), limits }
+    }
+
+    /// From zero, with which nothing is taken, to the largest.
+    fn factor(&mut self) -> HandPlan {
+        let pct = *pick(&[0, 10, 50, 100, 100, 100, 100, 150, 500], self.below(9));
+        HandPlan::Factor { sport: pick::<&str>(&SPORTS, self.below(2)), pct }
+    }
+
+    /// Prices of one runner, of some, or of all; or none any more.
+    fn prices(&mut self) -> Trade {
+        if self.one_in(3) {
+            return Trade::Release(self.one_in(2).then(|| self.index(4)));
+        }
+        let count = *pick(&[1, 1, 2, 4], self.below(4));
+        let first = self.index(4);
+        let runners = (first..first + count).map(|runner| (runner, self.back())).collect();
+        Trade::Price { runners, foreign: self.one_in(12) }
     }
 
     fn account(&mut self) -> usize {
