@@ -5,7 +5,7 @@ use super::check::{Mismatch, Round, look, new_entries, sweep};
 use super::model::{Closed, Limits, Model};
 use super::narrow::Choice;
 use super::resolve::{Log, resolve};
-use super::watch::Watch;
+use super::watch::{AccountWatch, Watch};
 use super::workload::{Batch, PRELUDE, batch, prelude};
 use crate::commands::examine;
 use crate::compose::{System, use_case};
@@ -95,6 +95,7 @@ pub struct Run {
     cast: Cast,
     model: Model,
     watch: Watch,
+    accounts: AccountWatch,
     log: Log,
     now: i64,
     pub tally: Tally,
@@ -124,9 +125,9 @@ impl Run {
         }
         let cast = Cast { run: Uuid::now_v7().to_string() };
         let apps: Vec<App> = systems.iter().map(|system| system.app.clone()).collect();
-        let watch = Watch::new(&apps);
+        let (watch, accounts) = (Watch::new(&apps), AccountWatch::new(&apps));
         let (model, log, tally) = (Model::new(limits), Log::default(), Tally::default());
-        Ok(Self { systems, clocks, cast, model, watch, log, now, tally })
+        Ok(Self { systems, clocks, cast, model, watch, accounts, log, now, tally })
     }
 
     /// Plays the prelude and then the chosen steps, or all from the first on until it is time to end.
@@ -210,7 +211,11 @@ impl Run {
         self.log.forget_before(batch.step);
         let markets = self.model.markets.values().map(|market| market.id).collect();
         let looked = look(&apps, &self.model, &touched).await;
-        Ok(looked.and_then(|()| self.watch.step(batch.step, &markets)))
+        if let Err(mismatch) = looked.and_then(|()| self.watch.step(batch.step, &markets)) {
+            return Ok(Err(mismatch));
+        }
+        let told = self.accounts.step(batch.step, &self.model.accounts).await;
+        told.map_err(|error| use_case("telling what happened to accounts", &error))
     }
 
     /// Sends all requests of a step at once, each in a task of its own.
@@ -240,8 +245,13 @@ impl Run {
         }
         let versions = self.model.markets.values().map(|market| (market.id, market.version)).collect();
         let watched = self.watch.see(&versions).await;
-        self.tally.frames = self.watch.frames;
         if let Err(mismatch) = watched {
+            return Ok(Ended::Badly { step, mismatch });
+        }
+        let told = self.accounts.see(&self.model.accounts).await;
+        let told = told.map_err(|error| use_case("telling what happened to accounts", &error))?;
+        self.tally.frames = self.watch.frames + self.accounts.events;
+        if let Err(mismatch) = told {
             return Ok(Ended::Badly { step, mismatch });
         }
         let Some(system) = self.systems.first() else {

@@ -118,8 +118,8 @@ pub struct BetSettled {
     pub generation: i64,
     /// The status.
     pub status: BetStatus,
-    /// What became of it.
-    pub result: BetResult,
+    /// What became of it; none of a void bet.
+    pub result: Option<BetResult>,
     /// What it returns in all.
     #[serde(rename = "return_cents")]
     pub returned: Cents,
