@@ -104,8 +104,8 @@ impl Draw {
     /// From none to the largest, mostly near what a house has.
     fn margin(&mut self) -> Option<u32> {
         match self.below(6) {
-            0 => None,
-            1 => Some(*pick(&[0, 5_000], self.below(2))),
+            0 | 1 => None,
+            2 => Some(*pick(&[0, 5_000], self.below(2))),
             _ => Some(self.below(1_500)),
         }
     }
