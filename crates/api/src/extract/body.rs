@@ -1,4 +1,4 @@
-//! JSON bodies.
+//! Bodies, JSON for the most part.
 
 use super::query::field_after;
 use crate::observe::Deadline;
@@ -6,11 +6,14 @@ use crate::problem::{
     BODY_TOO_LARGE, FieldError, INVALID_BODY, Problem, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE,
 };
 use axum::body::{Body, Bytes};
+use bytes::BytesMut;
+use futures::StreamExt;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
+use tokio::time::timeout_at;
 
 /// Refuses a body that is not declared to be JSON in UTF-8.
 pub fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
@@ -29,22 +32,33 @@ pub fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(UNSUPPORTED_MEDIA_TYPE, "send Content-Type: application/json (in UTF-8)"))
 }
 
-/// Reads a body of at most `bytes_max`, until the request's deadline.
-pub async fn read(body: Body, bytes_max: usize, deadline: Deadline) -> Result<Bytes, Problem> {
-    let reading = axum::body::to_bytes(body, bytes_max);
-    match tokio::time::timeout_at(deadline.0, reading).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if is_too_large(&error) => {
-            Err(Problem::new(BODY_TOO_LARGE, format!("a body has at most {bytes_max} bytes")))
+/// Reads a body of at most `bytes_max`, until the request's deadline. One that is larger is read on to `read_bytes_max`, and
+/// thrown away: who is answered while still sending often sees a broken connection instead of the answer.
+pub async fn read(
+    content: Body,
+    bytes_max: usize,
+    read_bytes_max: usize,
+    deadline: Deadline,
+) -> Result<Bytes, Problem> {
+    let (mut body, mut read) = (BytesMut::new(), 0_usize);
+    let mut parts = content.into_data_stream();
+    while read <= read_bytes_max {
+        match timeout_at(deadline.0, parts.next()).await {
+            Ok(Some(Ok(part))) => {
+                read = read.saturating_add(part.len());
+                if read <= bytes_max {
+                    body.extend_from_slice(&part);
+                }
+            }
+            Ok(Some(Err(_))) => return Err(Problem::new(INVALID_BODY, "the body broke off")),
+            Ok(None) => break,
+            Err(_) => return Err(Problem::new(REQUEST_TIMEOUT, "the body did not arrive in time")),
         }
-        Ok(Err(_)) => Err(Problem::new(INVALID_BODY, "the body broke off")),
-        Err(_) => Err(Problem::new(REQUEST_TIMEOUT, "the body did not arrive in time")),
     }
-}
-
-fn is_too_large(error: &axum::Error) -> bool {
-    std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
-        .any(|error| error.to_string() == "length limit exceeded")
+    if read > bytes_max {
+        return Err(Problem::new(BODY_TOO_LARGE, format!("a body has at most {bytes_max} bytes")));
+    }
+    Ok(body.freeze())
 }
 
 /// The body as what the route takes, and as plain JSON.

@@ -38,7 +38,8 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for KeyedJson<T> {
         let path = parts.extract::<MatchedPath>().await.map_err(|_| Problem::internal())?;
         let ids = parts.extract::<RawPathParams>().await.map_err(|_| Problem::internal())?;
         let ids: Vec<String> = ids.iter().map(|(_, value)| value.to_owned()).collect();
-        let bytes = body::read(content, state.settings.body_bytes_max, deadline).await?;
+        let bytes_max = state.settings.body_bytes_max;
+        let bytes = body::read(content, bytes_max, bytes_max, deadline).await?;
         let (body, plain) = body::parse(&bytes)?;
         let request_hash = request_hash(parts.method.as_str(), path.as_str(), &ids, &plain)?;
         Ok(Self { keyed: Keyed { key, request_hash, trace_id, deadline: deadline.0 }, body })

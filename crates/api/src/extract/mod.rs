@@ -1,6 +1,6 @@
 //! What handlers take from a request. Each refuses bad input with a problem that names the place.
 
-mod body;
+pub mod body;
 mod keyed;
 mod path;
 mod query;

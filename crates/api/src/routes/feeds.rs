@@ -1,28 +1,23 @@
 //! Feeds that come in over HTTP.
 
-use crate::extract::Ids;
+use crate::extract::{Ids, body};
 use crate::feeds::{FEED_BYTES_MAX, FEED_NONCE, FEED_SIGNATURE, FeedSecret, UofFeed, is_nonce};
 use crate::observe::Deadline;
-use crate::problem::{
-    BODY_TOO_LARGE, INVALID_BODY, Problem, REQUEST_TIMEOUT, UNPROVEN, UNSUPPORTED_MEDIA_TYPE,
-};
+use crate::problem::{Problem, UNPROVEN, UNSUPPORTED_MEDIA_TYPE};
 use crate::state::ApiState;
 use crate::wire::feeds::{ProducerNumber, TakenMessage};
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use std::sync::Arc;
-use tokio::time::timeout_at;
 use utoipa::IntoParams;
 
 /// How much of a message that is too large is read before it is answered, in bytes.
-const DISCARDED_BYTES_MAX: usize = 16 * 1024 * 1024;
+const READ_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A producer in a path.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -63,7 +58,7 @@ pub async fn take_uof_message(
     let nonce = header(&parts.headers, FEED_NONCE).filter(|nonce| is_nonce(nonce)).ok_or_else(unproven)?;
     let signature = header(&parts.headers, FEED_SIGNATURE).ok_or_else(unproven)?;
     let deadline = Deadline::of(&parts.extensions, &state.settings);
-    let body = read(content, deadline).await?;
+    let body = body::read(content, FEED_BYTES_MAX, READ_BYTES_MAX, deadline).await?;
     if !secret.proves_request(parts.method.as_str(), parts.uri.path(), nonce, &body, signature) {
         return Err(unproven());
     }
@@ -72,30 +67,6 @@ pub async fn take_uof_message(
         Err(problem) => Err(problem),
     };
     proven(secret, nonce, taken)
-}
-
-/// Reads a message. One that is too large is read on for a while and thrown away: who is answered while still sending
-/// often sees a broken connection instead of the answer.
-async fn read(content: Body, deadline: Deadline) -> Result<Bytes, Problem> {
-    let (mut body, mut read) = (BytesMut::new(), 0_usize);
-    let mut parts = content.into_data_stream();
-    while read <= DISCARDED_BYTES_MAX {
-        match timeout_at(deadline.0, parts.next()).await {
-            Ok(Some(Ok(part))) => {
-                read = read.saturating_add(part.len());
-                if read <= FEED_BYTES_MAX {
-                    body.extend_from_slice(&part);
-                }
-            }
-            Ok(Some(Err(_))) => return Err(Problem::new(INVALID_BODY, "the body broke off")),
-            Ok(None) => break,
-            Err(_) => return Err(Problem::new(REQUEST_TIMEOUT, "the body did not arrive in time")),
-        }
-    }
-    if read > FEED_BYTES_MAX {
-        return Err(Problem::new(BODY_TOO_LARGE, format!("a message has at most {FEED_BYTES_MAX} bytes")));
-    }
-    Ok(body.freeze())
 }
 
 async fn take(feed: &Arc<dyn UofFeed>, producer: u32, body: Bytes) -> Result<TakenMessage, Problem> {
