@@ -10,15 +10,14 @@ use overround_app::{Clock, Published, Settings};
 use overround_domain::ids::AccountId;
 use overround_domain::time::Timestamp;
 use overround_store::wallet::turns::CLASS;
-use overround_testkit::{Caller, Reply, TestDb, TestServer, match_odds, redis_url, test_settings};
+use overround_testkit::{
+    Caller, Reply, TestDb, TestServer, match_odds, redis_url, test_settings, until, until_is,
+};
 use serde_json::{Value, json};
 use sqlx::{PgPool, Postgres, Transaction};
-use std::time::{Duration, Instant};
 
 /// 2026-11-23T12:00:00Z.
 const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
-/// How long anything may take that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One lane, behind whose batch all else queues.
 fn one_lane() -> Settings {
@@ -79,11 +78,7 @@ impl House {
     }
 
     async fn until(&self, sql: &'static str, wanted: i64) {
-        let patience = Instant::now() + PATIENCE;
-        while self.count(sql).await != wanted {
-            assert!(Instant::now() < patience, "{sql} does not become {wanted}");
-            tokio::task::yield_now().await;
-        }
+        until(&format!("{sql} is {wanted}"), async || self.count(sql).await == wanted).await;
     }
 }
 
@@ -337,22 +332,17 @@ async fn a_lane_waits_for_its_turn_at_a_cell_and_carries_out_the_rest() {
     let body = bet(&market, 100);
     let asked_in_cell: Vec<_> = in_cell.iter().map(|player| player.place("k", &body)).collect();
     let asked: Vec<_> = others.iter().map(|player| player.place("k", &body)).collect();
-    let patience = Instant::now() + PATIENCE;
-    while metric(&server, "overround_lane_queued").await != 40.0 {
-        assert!(Instant::now() < patience, "the commands do not queue");
-        tokio::task::yield_now().await;
-    }
+    until_is(40.0, async || metric(&server, "overround_lane_queued").await).await;
     let taken = tokio::join!(house.take(cell), async { held.commit().await.unwrap() }).0;
     replies(vec![holding]).await[0].expect(201);
     for reply in replies(asked).await {
         reply.expect(201);
     }
     // For how long it waits is bounded by time: whether it still does is not asked, only that it did.
-    let patience = Instant::now() + PATIENCE;
-    while metric(&server, "overround_lane_waits_for_turn_total").await < 1.0 {
-        assert!(Instant::now() < patience, "the lane does not wait for its turn");
-        tokio::task::yield_now().await;
-    }
+    until("the lane waits for its turn", async || {
+        metric(&server, "overround_lane_waits_for_turn_total").await >= 1.0
+    })
+    .await;
     assert!(!in_cell.is_empty());
     taken.commit().await.unwrap();
     for reply in replies(asked_in_cell).await {
@@ -404,11 +394,7 @@ async fn disjoint_batches_of_128_run_beside_each_other() {
     let body = bet(&market, 100);
     let asked: Vec<_> =
         players.iter().flat_map(|players| &players[..128]).map(|player| player.place("k", &body)).collect();
-    let patience = Instant::now() + PATIENCE;
-    while metric(&servers[0], "overround_lane_queued").await != 256.0 {
-        assert!(Instant::now() < patience, "the commands do not queue");
-        tokio::task::yield_now().await;
-    }
+    until_is(256.0, async || metric(&servers[0], "overround_lane_queued").await).await;
     held.commit().await.unwrap();
     for reply in replies(first).await.iter().chain(&replies(asked).await) {
         reply.expect(201);

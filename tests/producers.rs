@@ -8,11 +8,10 @@ use overround_domain::markets::{MarketStatus, ProducerState, SourceMarket};
 use overround_domain::time::Timestamp;
 use overround_live::Live;
 use overround_store::{Role, Store, doctor};
-use overround_testkit::{TestDb, TestServer, match_odds, redis_url};
+use overround_testkit::{TestDb, TestServer, match_odds, redis_url, until};
 use serde_json::json;
 use sqlx::PgPool;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 const T0: Timestamp = Timestamp::from_millis(1_795_435_200_000);
 /// So long that nobody is silent while a test runs.
@@ -249,12 +248,7 @@ async fn a_process_that_died_is_found_out_by_another_and_what_it_says_later_is_n
     let speaker = house.one.speak_for("uof", "uof:1", 1).await.unwrap();
     house.recover(&speaker).await;
     let market = say(&house.one, &speaker, &even("m")).await;
-    let silent = async {
-        while house.other.declare_silent().await.unwrap() == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), silent).await.unwrap();
+    until("it is found silent", async || house.other.declare_silent().await.unwrap() > 0).await;
     assert_eq!(house.stands(market.market_id).await.0, "SUSPENDED");
     assert_eq!(house.other.declare_silent().await.unwrap(), 0, "once");
     let states: Vec<_> = house.other.producers().await.unwrap();

@@ -5,7 +5,7 @@ use overround_app::{Clock, Published};
 use overround_domain::markets::{OutcomeStatus, SourceStatus};
 use overround_domain::time::Timestamp;
 use overround_store::doctor;
-use overround_testkit::{Caller, TestDb, TestServer, match_odds};
+use overround_testkit::{Caller, TestDb, TestServer, match_odds, until};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -236,9 +236,8 @@ async fn what_a_crash_left_unpaid_is_paid_by_the_settler() {
     let next = TestServer::start(&house.db, Clock::manual(NOON)).await;
     let stop = CancellationToken::new();
     let workers = overround_workers::run(next.app(), &stop);
-    while house.count("SELECT count(*) FROM betting.settlements").await == 0 {
-        tokio::task::yield_now().await;
-    }
+    let settled_bets = "SELECT count(*) FROM betting.settlements";
+    until("the bet is settled", async || house.count(settled_bets).await > 0).await;
     stop.cancel();
     workers.join_all().await;
     assert_eq!(house.stands(&bet).await, settled("WON", 1_920));

@@ -1,9 +1,9 @@
 //! `overround up` beside people who use what it prints.
 
 use crate::cli::{Binary, Running};
+use overround_testkit::until;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
-use std::time::{Duration, Instant};
 
 /// A match in progress, with what it printed first.
 struct Up {
@@ -40,13 +40,9 @@ async fn a_person_who_settles_the_live_match_otherwise_is_told_of_and_not_fatal(
     let binary = Binary::new().await;
     let up = Up::start(&binary, "6");
     let admin = binary.db().admin().await;
-    let until = Instant::now() + Duration::from_secs(60);
-    while sqlx::query_scalar::<_, i64>("SELECT count(*) FROM betting.bets").fetch_one(&admin).await.unwrap()
-        < 20
-    {
-        assert!(Instant::now() < until, "nobody bets");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let bets = "SELECT count(*) FROM betting.bets";
+    until("players bet", async || sqlx::query_scalar::<_, i64>(bets).fetch_one(&admin).await.unwrap() >= 20)
+        .await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let list = http.get(format!("{}/markets?limit=50", up.base)).bearer_auth(&up.trader);
     let list: Value = list.send().await.unwrap().json().await.unwrap();

@@ -7,9 +7,9 @@ use super::synthetic::{
 use super::{House, soon};
 use crate::cli::{Binary, Running, free_port, until_ready};
 use overround_api::{FEED_NONCE, FEED_SIGNATURE, FeedSecret};
+use overround_testkit::until;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::time::Duration;
 use uuid::Uuid;
 
 const SECRET: &str = "a secret that both sides have, of some length";
@@ -259,19 +259,17 @@ async fn a_process_that_was_killed_is_found_out_and_the_next_one_recovers() {
     // Declared down though it lives, as when it could not reach the database: it hears so, and recovers.
     house.silence().await;
     let mut at = 20;
-    let recover = async {
-        loop {
-            at += 1;
-            let alive = format!(r#"<alive product="1" timestamp="{at}" subscribed="1"/>"#);
-            let answer = sender.send(1, alive).await;
-            if let Some(recovery) = answer.body["recovery_request_id"].as_u64() {
-                return recovery;
-            }
-            assert!(answer.status == 200 || answer.status == 503, "{}", answer.body);
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    let third = soon(recover).await;
+    let mut third = None;
+    until("a recovery is asked for", async || {
+        at += 1;
+        let alive = format!(r#"<alive product="1" timestamp="{at}" subscribed="1"/>"#);
+        let answer = sender.send(1, alive).await;
+        third = answer.body["recovery_request_id"].as_u64();
+        assert!(third.is_some() || answer.status == 200 || answer.status == 503, "{}", answer.body);
+        third.is_some()
+    })
+    .await;
+    let third = third.unwrap();
     sender.send(1, prices(1, at + 1, "2.4")).await.taken(1, "RECOVERING");
     sender.complete(1, at + 2, third).await.taken(0, "UP");
     house.until(&["sr:match:1/1 OPEN 12/5"]).await;

@@ -6,10 +6,8 @@ use overround_domain::betting::{LegResult, RefusalCode};
 use overround_domain::ids::{MarketId, OutcomeId};
 use overround_domain::markets::MarketStatus;
 use overround_domain::odds::Price;
-use overround_testkit::match_odds;
+use overround_testkit::{match_odds, until};
 use std::collections::BTreeMap;
-use std::time::Duration;
-use tokio::time::Instant;
 
 #[tokio::test]
 async fn a_trader_s_suspension_outlives_the_feed_s_open() {
@@ -73,11 +71,7 @@ async fn a_suspension_waits_for_the_bets_that_hold_the_fence() {
     let suspending = tokio::spawn(async move { app.suspend(market, "trader", keyed("s", 1), why()).await });
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
          AND wait_event_type = 'Lock' AND query LIKE '%market.fences%'";
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while house.count(waiting).await == 0 {
-        assert!(Instant::now() < deadline, "the suspension does not wait");
-        tokio::task::yield_now().await;
-    }
+    until("the suspension waits", async || house.count(waiting).await > 0).await;
     assert!(!suspending.is_finished());
     placing.commit().await.unwrap();
     assert_eq!(suspending.await.unwrap().unwrap().value.status, MarketStatus::Suspended);

@@ -114,7 +114,7 @@ pub enum MessageRefused {
     Unsupported(String),
     /// The producer said it, or something newer, before.
     AlreadyHeard(String),
-    /// Another process hears this producer.
+    /// Another process hears this producer, or another of its source.
     Elsewhere(String),
     /// The house could not take it.
     Failed(overround_app::Error),

@@ -118,7 +118,7 @@ impl Stream {
             Event::Applied(Applied { changed, stale_upstream, .. }) => {
                 self.late = stale_upstream;
                 self.keeper.sign();
-                self.keeper.say(changed);
+                changed.into_iter().for_each(|market| self.keeper.say(market));
                 let outcome = if self.late { "late" } else { "taken" };
                 metrics::counter!("overround_feed_messages_total",
                     "producer" => PRODUCER, "message" => "mcm", "outcome" => outcome)

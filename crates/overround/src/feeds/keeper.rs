@@ -98,26 +98,22 @@ impl Keeper {
         Ok(epoch)
     }
 
-    /// Takes its word on markets, to be told to the house by the next [`settle`](Self::settle).
-    pub fn say(&mut self, markets: Vec<SourceMarket>) {
-        for market in markets {
-            // What is over is said no more.
-            if market.status == SourceStatus::Closed {
-                self.book.remove(&market.key);
-            } else {
-                self.book.insert(market.key.clone(), market.clone());
-            }
-            self.coming.remove(&market.key);
-            self.untold.insert(market.key.clone(), market);
+    /// Takes its word on a market, to be told to the house by the next [`settle`](Self::settle).
+    pub fn say(&mut self, market: SourceMarket) {
+        // What is over is said no more.
+        if market.status == SourceStatus::Closed {
+            self.book.remove(&market.key);
+        } else {
+            self.book.insert(market.key.clone(), market.clone());
         }
+        self.coming.remove(&market.key);
+        self.untold.insert(market.key.clone(), market);
     }
 
-    /// Takes its word on markets that it has from another producer now that it is up: the house is told so first.
-    pub fn take_over(&mut self, markets: Vec<SourceMarket>) {
-        for market in markets {
-            self.book.insert(market.key.clone(), market.clone());
-            self.coming.insert(market.key.clone(), market);
-        }
+    /// Takes its word on a market that it has from another producer now that it is up: the house is told so first.
+    pub fn take_over(&mut self, market: SourceMarket) {
+        self.book.insert(market.key.clone(), market.clone());
+        self.coming.insert(market.key.clone(), market);
     }
 
     /// Leaves a market to another producer.

@@ -6,7 +6,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use overround_api::{MessageRefused, MessageTaken, UofFeed};
 use overround_app::{App, Error};
-use overround_domain::markets::ProducerState;
+use overround_domain::markets::{ProducerState, SourceMarket};
 use overround_domain::time::Timestamp;
 use overround_feed::health::{Health, Sign, State, Transition, UOF_SILENCE_MS_MAX};
 use overround_feed::uof::{Feed, Message, Said};
@@ -251,11 +251,11 @@ impl Room {
             return Err(already_heard("its producer said something newer of all its markets before"));
         }
         let markets_changed = u64::try_from(heard.changed.len()).unwrap_or(u64::MAX);
-        self.say(heard.changed);
+        self.give(heard.changed, Keeper::say);
         if let Some(sign) = heard.sign {
             self.hear(producer, sign);
         }
-        self.settle_all(Some(producer)).await.map_err(refused)?;
+        self.settle(Some(producer)).await.map_err(refused)?;
         let line = self.line(producer)?;
         line.recent.insert(digest);
         if let Message::Alive(alive) = message {
@@ -280,8 +280,8 @@ impl Room {
             self.look_for_silence(producer);
         }
         self.feed.forget_before(self.feed.at().plus_millis(-MEMORY_MS));
-        // Of all of them, nobody asks how it went.
-        drop(self.settle_all(None).await);
+        // What goes wrong was logged, and is tried again.
+        drop(self.settle(None).await);
     }
 
     fn look_for_silence(&mut self, producer: u32) {
@@ -300,19 +300,14 @@ impl Room {
         self.turned(producer, turned);
     }
 
-    /// Has no other producer say anything of a market.
-    fn leave_to(&mut self, owner: u32, market: &str) {
-        for (_, other) in self.lines.iter_mut().filter(|(producer, _)| **producer != owner) {
-            other.keeper.leave(market);
-        }
-    }
-
-    /// Gives each market to the producer who owns it, and to nobody else.
-    fn say(&mut self, changed: Vec<Said>) {
+    /// Gives each market to the producer who owns it, in this way, and to nobody else.
+    fn give(&mut self, changed: Vec<Said>, how: fn(&mut Keeper, SourceMarket)) {
         for Said { producer: owner, market } in changed {
-            self.leave_to(owner, &market.key);
+            for (_, other) in self.lines.iter_mut().filter(|(producer, _)| **producer != owner) {
+                other.keeper.leave(&market.key);
+            }
             if let Some(line) = self.lines.get_mut(&owner) {
-                line.keeper.say(vec![market]);
+                how(&mut line.keeper, market);
             }
         }
     }
@@ -327,14 +322,10 @@ impl Room {
         };
         if let Some(named) = &named {
             let gone = self.feed.withdraw_unnamed(producer, named);
-            self.say(gone);
+            self.give(gone, Keeper::say);
         }
         let handed_over = self.feed.trust(producer, up);
-        if !up {
-            self.say(handed_over);
-        } else {
-            self.take_over(producer, handed_over);
-        }
+        self.give(handed_over, if up { Keeper::take_over } else { Keeper::say });
         let Some(line) = self.lines.get_mut(&producer) else { return };
         match transition.to {
             State::Down => line.fall_silent(),
@@ -343,27 +334,17 @@ impl Room {
         }
     }
 
-    /// Gives a producer that comes up what it has from others.
-    fn take_over(&mut self, producer: u32, taken: Vec<Said>) {
-        for said in &taken {
-            self.leave_to(producer, &said.market.key);
-        }
-        if let Some(line) = self.lines.get_mut(&producer) {
-            line.keeper.take_over(taken.into_iter().map(|said| said.market).collect());
-        }
-    }
-
-    /// Tells the house: what must not be sold goes first, and what another producer sells instead after it. What goes wrong
-    /// was logged, and is tried again. Answers how it went with what one of them says.
-    async fn settle_all(&mut self, asks: Option<u32>) -> Result<(), Error> {
+    /// Tells the house: what must not be sold goes first, and what another producer sells instead after it. Answers how
+    /// that went with what the asker says.
+    async fn settle(&mut self, asker: Option<u32>) -> Result<(), Error> {
         let mut lines: Vec<(bool, u32)> =
             self.lines.iter().map(|(producer, line)| (line.keeper.is_wanted_up(), *producer)).collect();
         lines.sort_unstable();
         let mut answer = Ok(());
         for (_, producer) in lines {
-            let settled = self.settle_one(producer).await;
-            if asks == Some(producer) {
-                answer = settled;
+            let told = self.settle_one(producer).await;
+            if asker == Some(producer) {
+                answer = told;
             }
         }
         answer
@@ -387,7 +368,7 @@ impl Room {
             line.keeper.forget();
             (line.recent, line.alive_at) = (Recent::default(), None);
             let changed = self.feed.forget_producer(producer);
-            self.say(changed);
+            self.give(changed, Keeper::say);
         }
     }
 }
