@@ -6,6 +6,7 @@
 //! were told; the test breaks a part, mends what an operator's supervisor would, and waits for bets to be
 //! taken again. Then the ledger and the house must tell the same story: see `Ledger::holds_true`.
 
+mod accounts;
 mod clock;
 mod cluster;
 mod disk;

@@ -22,13 +22,13 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 const PRICE_EVERY: Duration = Duration::from_millis(20);
 
 /// A reader that comes back with its place, to the next server, whenever it is cut off.
-struct Reader {
-    frames: Arc<Mutex<Vec<Value>>>,
+pub(crate) struct Reader {
+    pub(crate) frames: Arc<Mutex<Vec<Value>>>,
     task: JoinHandle<()>,
 }
 
 impl Reader {
-    fn start(mut addresses: Vec<String>, first: usize, token: String, channel: String) -> Self {
+    pub(crate) fn start(mut addresses: Vec<String>, first: usize, token: String, channel: String) -> Self {
         let frames = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&frames);
         addresses.rotate_left(first);
