@@ -16,6 +16,7 @@ mod settings;
 mod settlement;
 mod state;
 mod stream;
+mod task;
 mod wallet;
 
 pub use betting::{

@@ -6,6 +6,7 @@
 //! second, of the places that somebody here watches, and told to them if it changed: never one word a user.
 
 use crate::stream::{Mailbox, News};
+use crate::task::Task;
 use crate::{App, Error};
 use overround_domain::ids::UserId;
 use overround_live::{Attendance, Error as LiveError, Live, Place};
@@ -14,7 +15,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +34,7 @@ const PLACES_MAX: usize = 20_000;
 /// Presence, as this process keeps it.
 pub(crate) struct Presence {
     shared: Arc<Shared>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    task: Task,
 }
 
 pub(crate) struct Shared {
@@ -46,7 +46,6 @@ pub(crate) struct Shared {
     /// Somebody came, left or began to watch.
     changed: Notify,
     away: AtomicBool,
-    stop: CancellationToken,
 }
 
 /// What a process knows of a place.
@@ -219,10 +218,9 @@ impl Presence {
             places: Mutex::default(),
             changed: Notify::new(),
             away: AtomicBool::new(false),
-            stop: CancellationToken::new(),
         });
-        let task = tokio::spawn(keep(Arc::clone(&shared)));
-        Self { shared, task: Mutex::new(Some(task)) }
+        let task = Task::start(|stop| keep(Arc::clone(&shared), stop));
+        Self { shared, task }
     }
 
     pub(crate) const fn shared(&self) -> &Arc<Shared> {
@@ -231,29 +229,19 @@ impl Presence {
 
     /// Tells who left, and ends the task.
     pub(crate) async fn stop(&self) {
-        self.shared.stop.cancel();
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            drop(task.await);
-        }
-    }
-}
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        self.shared.stop.cancel();
+        self.task.stop().await;
     }
 }
 
 /// Tells and asks until the stop.
-async fn keep(shared: Arc<Shared>) {
+async fn keep(shared: Arc<Shared>, stop: CancellationToken) {
     let mut looks = interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let beat_every = shared.stay / BEATS_A_STAY;
     let mut next_beat = Instant::now() + beat_every;
     loop {
         let (look_at_all, told) = tokio::select! {
-            () = shared.stop.cancelled() => break,
+            () = stop.cancelled() => break,
             _ = looks.tick() => (true, true),
             () = shared.changed.notified() => {
                 sleep(GATHER).await;

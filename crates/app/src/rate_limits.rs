@@ -9,6 +9,7 @@
 //! While Redis is away each process holds the same limits by its own tabs.
 
 use crate::App;
+use crate::task::Task;
 use overround_domain::rate::{Rate, Standing};
 use overround_live::{Charge, Charged, Error, LimitKey, Live, Now};
 use quick_cache::sync::Cache;
@@ -16,7 +17,6 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -77,7 +77,7 @@ fn locked(tab: &SharedTab) -> MutexGuard<'_, Tab> {
 /// The limits, as this process holds them.
 pub(crate) struct RateLimits {
     shared: Arc<Shared>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    task: Task,
 }
 
 struct Shared {
@@ -88,7 +88,6 @@ struct Shared {
     /// Whether Redis did not answer when it was last asked.
     away: AtomicBool,
     began: Instant,
-    stop: CancellationToken,
 }
 
 impl RateLimits {
@@ -100,25 +99,14 @@ impl RateLimits {
             untold: Mutex::default(),
             away: AtomicBool::new(false),
             began: Instant::now(),
-            stop: CancellationToken::new(),
         });
-        let task = tokio::spawn(keep_settling(Arc::clone(&shared)));
-        Self { shared, task: Mutex::new(Some(task)) }
+        let task = Task::start(|stop| keep_settling(Arc::clone(&shared), stop));
+        Self { shared, task }
     }
 
     /// Charges what is untold, and ends the task.
     pub(crate) async fn stop(&self) {
-        self.shared.stop.cancel();
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            drop(task.await);
-        }
-    }
-}
-
-impl Drop for RateLimits {
-    fn drop(&mut self) {
-        self.shared.stop.cancel();
+        self.task.stop().await;
     }
 }
 
@@ -285,12 +273,12 @@ impl Shared {
 }
 
 /// Charges what is untold until the stop, and then once more.
-async fn keep_settling(shared: Arc<Shared>) {
+async fn keep_settling(shared: Arc<Shared>, stop: CancellationToken) {
     let mut ticks = interval(SETTLE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let stopped = tokio::select! {
-            () = shared.stop.cancelled() => true,
+            () = stop.cancelled() => true,
             _ = ticks.tick() => false,
         };
         shared.settle().await;

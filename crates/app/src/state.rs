@@ -63,11 +63,11 @@ impl App {
         let cells = overround_store::wallet::house::cells(store.read()).await?;
         let (refresh, wanted) = Refresh::new();
         let lanes = Lanes::start(&store, &live, &clock, &settings, &refresh);
-        let inner = Inner {
+        let inner = Arc::new_cyclic(|inner| Inner {
             directory: Directory::default(),
             markets: markets::State::new(settings.seed),
             stream: Stream::start(&live, &clock, &refresh),
-            accounts: Accounts::new(),
+            accounts: Accounts::start(&live, WeakApp(Weak::clone(inner))),
             refresh,
             rate_limits: RateLimits::start(&live),
             presence: Presence::start(&live, settings.presence_stay),
@@ -79,9 +79,7 @@ impl App {
             settings,
             cells,
             lanes,
-        };
-        let inner = Arc::new(inner);
-        inner.accounts.start(&inner.live, WeakApp(Arc::downgrade(&inner)));
+        });
         tokio::spawn(refresh::run(WeakApp(Arc::downgrade(&inner)), wanted));
         Ok(Self { inner })
     }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 /// How often the connections and the windows of markets are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -19,8 +20,7 @@ const LOOKED_AT_ONCE: usize = 500;
 const FILLED_AT_ONCE: usize = 16;
 
 /// Follows all topics until the stop.
-pub(super) async fn run(shared: Arc<Shared>) {
-    let stop = shared.stop.clone();
+pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     let follower =
         Follower { shared: &shared, subscriber: shared.live.subscriber(), following: BTreeSet::new() };
     tokio::select! {

@@ -20,15 +20,14 @@ pub use reader::{Delivery, Reader, Subscribed};
 pub use topic::{Frame, FrameKind};
 
 use crate::markets::refresh::Refresh;
+use crate::task::Task;
 use crate::{App, Clock, Error};
 use overround_domain::ids::{AccountId, EventId, MarketId, UserId};
 use overround_live::{Held, Live};
 use overround_store::market;
 pub(crate) use reader::{Mailbox, News};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use std::sync::Arc;
 pub(crate) use topic::Topic;
 use topics::Topics;
 
@@ -38,7 +37,7 @@ const TOUCHED_MAX: usize = topics::TOPICS_MAX / 2;
 /// The markets that are followed in this process.
 pub(crate) struct Stream {
     shared: Arc<Shared>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    task: Task,
 }
 
 /// What the readers and the following task share.
@@ -47,7 +46,6 @@ struct Shared {
     clock: Clock,
     refresh: Arc<Refresh>,
     topics: Arc<Topics<Topic>>,
-    stop: CancellationToken,
 }
 
 impl Stream {
@@ -58,10 +56,9 @@ impl Stream {
             clock: clock.clone(),
             refresh: Arc::clone(refresh),
             topics: Arc::default(),
-            stop: CancellationToken::new(),
         });
-        let task = tokio::spawn(follow::run(Arc::clone(&shared)));
-        Self { shared, task: Mutex::new(Some(task)) }
+        let task = Task::start(|stop| follow::run(Arc::clone(&shared), stop));
+        Self { shared, task }
     }
 
     /// What this process knows of a market that it follows, without asking; none when that cannot be relied on.
@@ -77,17 +74,7 @@ impl Stream {
 
     /// Ends the task.
     pub(crate) async fn stop(&self) {
-        self.shared.stop.cancel();
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            drop(task.await);
-        }
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.shared.stop.cancel();
+        self.task.stop().await;
     }
 }
 

@@ -11,6 +11,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 /// How often the connections are looked at, and what failed is tried again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -36,8 +37,8 @@ struct Follower {
 }
 
 /// Follows all topics until the stop.
-pub(super) async fn run(live: Live, app: WeakApp, shared: Arc<Shared>) {
-    let (stop, subscriber) = (shared.stop.clone(), live.subscriber());
+pub(super) async fn run(live: Live, app: WeakApp, shared: Arc<Shared>, stop: CancellationToken) {
+    let subscriber = live.subscriber();
     let follower = Follower {
         live,
         app,

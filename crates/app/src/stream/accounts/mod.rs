@@ -16,20 +16,19 @@ pub use topic::{AccountFrame, AccountNews};
 use super::topics::{Joined, Topics};
 use super::{Delivery, FrameKind};
 use crate::state::WeakApp;
+use crate::task::Task;
 use overround_domain::ids::AccountId;
 use overround_live::{Live, Position};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use topic::{Topic, Unseen};
 
 /// The accounts that are followed in this process.
 pub(crate) struct Accounts {
     shared: Arc<Shared>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    task: Task,
 }
 
 /// What the readers and the following task share.
@@ -37,7 +36,6 @@ pub(crate) struct Accounts {
 pub(super) struct Shared {
     pub(super) topics: Arc<Topics<Topic>>,
     wants: Wants,
-    stop: CancellationToken,
 }
 
 /// The accounts of which somebody needs to know how they stand.
@@ -63,33 +61,20 @@ impl Wants {
 }
 
 impl Accounts {
-    pub(crate) fn new() -> Self {
-        Self { shared: Arc::default(), task: Mutex::default() }
+    /// Starts the task that hears of events, for the use cases that these are a part of. Called inside a tokio runtime.
+    pub(crate) fn start(live: &Live, app: WeakApp) -> Self {
+        let shared = Arc::<Shared>::default();
+        let task = Task::start(|stop| follow::run(live.clone(), app, Arc::clone(&shared), stop));
+        Self { shared, task }
     }
 
     pub(super) const fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
-    /// Starts the task that hears of events, for the use cases that these are a part of. Called inside a tokio runtime.
-    pub(crate) fn start(&self, live: &Live, app: WeakApp) {
-        let task = tokio::spawn(follow::run(live.clone(), app, Arc::clone(&self.shared)));
-        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
-    }
-
     /// Ends the task.
     pub(crate) async fn stop(&self) {
-        self.shared.stop.cancel();
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            drop(task.await);
-        }
-    }
-}
-
-impl Drop for Accounts {
-    fn drop(&mut self) {
-        self.shared.stop.cancel();
+        self.task.stop().await;
     }
 }
 
