@@ -24,7 +24,7 @@ use crate::task::Task;
 use crate::{App, Clock, Error};
 use overround_domain::ids::{AccountId, EventId, MarketId, UserId};
 use overround_live::{Held, Live};
-use overround_store::market;
+use overround_store::{market, wallet};
 pub(crate) use reader::{Mailbox, News};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -100,16 +100,11 @@ impl App {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn known_accounts(&self, accounts: &[AccountId]) -> Result<BTreeMap<AccountId, UserId>, Error> {
-        let mut known = BTreeMap::new();
-        for account in accounts {
-            match self.player(*account).await {
-                Ok(player) => drop(known.insert(*account, player.user_id)),
-                Err(Error::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
+    pub async fn known_accounts(&self, ids: &[AccountId]) -> Result<BTreeMap<AccountId, UserId>, Error> {
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
         }
-        Ok(known)
+        Ok(wallet::accounts::owners(self.store().read(), ids).await?)
     }
 
     /// Which of these events there are.

@@ -9,6 +9,7 @@ use overround_domain::time::Timestamp;
 use overround_domain::wallet::{Account, AccountKind, Cell};
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgExecutor, Row};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const TABLE: &str = "wallet.accounts";
@@ -198,7 +199,7 @@ pub struct Fixed {
 /// # Errors
 /// The database's, or [`Error::Inconsistent`].
 pub async fn find_wallet(executor: impl PgExecutor<'_>, id: AccountId) -> Result<Option<Fixed>, Error> {
-    // The cell is what is looked for, so this one read of the table names none.
+    // The cell is what is looked for: the reads by id alone name none.
     let row: Option<(String, i16, String, Uuid, Uuid, Option<Uuid>)> = sqlx::query_as(
         "SELECT a.kind, a.cell, a.currency, a.user_id, coalesce(a.owner_account_id, a.id), h.id \
          FROM wallet.accounts a \
@@ -223,6 +224,23 @@ pub async fn find_wallet(executor: impl PgExecutor<'_>, id: AccountId) -> Result
         main_id: AccountId::from_uuid(main),
         hold_id: AccountId::from_uuid(hold),
     }))
+}
+
+/// Whose accounts these are, of the players' accounts among them.
+///
+/// # Errors
+/// The database's.
+pub async fn owners(
+    executor: impl PgExecutor<'_>,
+    ids: &[AccountId],
+) -> Result<BTreeMap<AccountId, UserId>, Error> {
+    let rows: Vec<(Uuid, Uuid)> =
+        sqlx::query_as("SELECT id, user_id FROM wallet.accounts WHERE id = any($1) AND kind = 'PLAYER'")
+            .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+            .fetch_all(executor)
+            .await?;
+    let owner = |(id, user)| (AccountId::from_uuid(id), UserId::from_uuid(user));
+    Ok(rows.into_iter().map(owner).collect())
 }
 
 /// Opens a wallet beside a player's account, with a balance of zero. False, and nothing is opened, where the

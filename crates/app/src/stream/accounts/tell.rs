@@ -69,7 +69,14 @@ impl App {
                 return Ok(None);
             }
         };
-        let account_id = self.wallet(event.wallet()).await?.main_id;
+        let account_id = match self.wallet(event.wallet()).await {
+            Ok(wallet) => wallet.main_id,
+            Err(Error::NotFound { .. }) => {
+                tracing::error!(wallet = %event.wallet(), "an event is of a wallet that is not there, and is not told");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
         let place = &logged.place;
         Ok(Some(AccountTold { account_id, xid8: place.xid8.clone(), identity: place.identity, text }))
     }
