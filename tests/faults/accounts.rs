@@ -29,7 +29,7 @@ impl Credits {
         let task = tokio::spawn(async move {
             let client = reqwest::Client::builder().no_proxy().build().unwrap();
             let body = json!({"amount_cents": 1, "currency": "EUR", "reason": "a test"});
-            for (number, address) in addresses.iter().cycle().enumerate() {
+            for address in addresses.iter().cycle() {
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
@@ -38,7 +38,7 @@ impl Credits {
                 let answer = request.header("Idempotency-Key", key).send().await;
                 match answer {
                     Ok(answer) if answer.status() == 201 => drop(counted.fetch_add(1, Ordering::SeqCst)),
-                    Ok(answer) => assert!(answer.status().is_server_error(), "{number}: {answer:?}"),
+                    Ok(answer) => assert!(answer.status().is_server_error(), "{answer:?}"),
                     Err(_) => {}
                 }
                 tokio::time::sleep(POLL).await;
@@ -102,7 +102,6 @@ fn check(reader: &Reader) {
             }
             _ => panic!("{frame} after {last:?}"),
         }
-        // After the account as it stood, what it had already is told of up to there.
         last = Some(frame);
     }
 }

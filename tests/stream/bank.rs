@@ -68,13 +68,7 @@ impl Bank {
 
     pub(super) async fn client_with(&self, server: &TestServer, query: &str, from: Option<&Value>) -> Client {
         let mut client = Client::try_connect(server, "ann", query).await.unwrap();
-        let mut wish = json!({ "channel": self.channel() });
-        if let Some(frame) = from {
-            wish["epoch"] = frame["epoch"].clone();
-            wish["seq"] = frame["seq"].clone();
-        }
-        client.say(&json!({ "subscribe": [wish] })).await;
-        assert_eq!(client.next().await.1["type"], "subscribed");
+        client.follow_channel(&self.channel(), from).await;
         client
     }
 

@@ -108,7 +108,12 @@ impl Client {
 
     /// Follows the house's market, from a place or from how it stands.
     pub(crate) async fn follow(&mut self, house: &House, from: Option<&Value>) {
-        let mut wish = json!({ "channel": house.channel() });
+        self.follow_channel(&house.channel(), from).await;
+    }
+
+    /// Follows a channel, from a place or from how it stands.
+    pub(crate) async fn follow_channel(&mut self, channel: &str, from: Option<&Value>) {
+        let mut wish = json!({ "channel": channel });
         if let Some(frame) = from {
             wish["epoch"] = frame["epoch"].clone();
             wish["seq"] = frame["seq"].clone();

@@ -1,4 +1,5 @@
-//! Hearing what is published: one connection of a process to each server, however many markets it follows.
+//! Hearing what is published of markets, or of accounts: one connection of a process to each server, however many of
+//! them it follows.
 
 use crate::accounts::{self, account_of, seq_of};
 use crate::connection::{Connection, TIMEOUT};

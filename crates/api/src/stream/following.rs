@@ -40,6 +40,15 @@ pub struct Told {
     pub at: Option<(Channel, Position)>,
 }
 
+/// What is told now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// All that is new.
+    All,
+    /// What happened to accounts, while prices are gathered.
+    Accounts,
+}
+
 /// The reader was too slow for a channel of which nothing is passed over: the connection ends, and it can go on from its
 /// places on another.
 pub struct TooSlow;
@@ -175,21 +184,16 @@ impl Following {
         self.reader.arrived().await;
     }
 
-    /// What is new of one channel; none when nothing is new of any. What waits to be sent is never more than that.
+    /// What is new of one channel that is due; none when nothing is new of any. What waits to be sent is never more than
+    /// that.
     ///
     /// # Errors
     /// [`TooSlow`].
-    pub fn take(&mut self) -> Result<Option<Vec<Told>>, TooSlow> {
-        let news = self.reader.take(self.conflates);
-        news.map(|news| self.all_told(news)).transpose()
-    }
-
-    /// The same of accounts alone, whose news never wait.
-    ///
-    /// # Errors
-    /// [`TooSlow`].
-    pub fn take_account(&mut self) -> Result<Option<Vec<Told>>, TooSlow> {
-        let news = self.reader.take_account();
+    pub fn take(&mut self, due: Due) -> Result<Option<Vec<Told>>, TooSlow> {
+        let news = match due {
+            Due::All => self.reader.take(self.conflates),
+            Due::Accounts => self.reader.take_account(),
+        };
         news.map(|news| self.all_told(news)).transpose()
     }
 

@@ -10,7 +10,7 @@ pub mod sse;
 pub mod ws;
 
 pub use connections::{Connection, Connections};
-pub use following::{Following, Known, Refusal, Told, TooSlow};
+pub use following::{Due, Following, Known, Refusal, TooSlow};
 
 use std::time::Duration;
 use tokio::time::Instant;

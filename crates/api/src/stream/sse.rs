@@ -1,7 +1,7 @@
 //! The stream as Server-Sent Events: for readers who name their channels once, and then only listen.
 
 use super::places::Places;
-use super::{Connection, Following, Known, Refusal, Terms, Told, TooSlow};
+use super::{Connection, Due, Following, Known, Refusal, Terms, TooSlow};
 use crate::problem::{FieldError, INVALID_QUERY, NOT_FOUND, Problem};
 use crate::wire::stream::{Channel, Subscribe};
 use axum::body::Body;
@@ -118,48 +118,38 @@ impl Session {
                 () = self.following.arrived() => {
                     waits = true;
                     if !conflate.is_zero() {
-                        self.tell_accounts().await?;
+                        self.tell(Due::Accounts).await?;
                     }
                 }
                 () = sleep_until(next_at), if waits => {
                     waits = false;
                     next_at = Instant::now() + conflate;
-                    self.tell_all().await?;
+                    self.tell(Due::All).await?;
                 }
                 _ = beats.tick() => self.send(BEAT.into()).await?,
             }
         }
     }
 
-    /// Tells what is new, channel by channel.
-    async fn tell_all(&mut self) -> Result<(), End> {
-        while let Some(news) = self.following.take()? {
-            self.tell(news).await?;
-        }
-        Ok(())
-    }
-
-    /// Tells what happened to accounts, which does not wait for prices to be gathered.
-    async fn tell_accounts(&mut self) -> Result<(), End> {
-        while let Some(news) = self.following.take_account()? {
-            self.tell(news).await?;
-        }
-        Ok(())
-    }
-
-    async fn tell(&mut self, news: Vec<Told>) -> Result<(), End> {
-        let mut part = Vec::new();
-        for told in news {
-            // Notices are no part of a channel's order, and leave the last id as it is.
-            if let Some((channel, at)) = told.at {
-                self.places.read(channel, at);
-                part.extend_from_slice(format!("id: {}\n", self.places.id()).as_bytes());
+    /// Tells what is due, channel by channel.
+    async fn tell(&mut self, due: Due) -> Result<(), End> {
+        while let Some(news) = self.following.take(due)? {
+            let mut part = Vec::new();
+            for told in news {
+                // Notices are no part of a channel's order, and leave the last id as it is.
+                if let Some((channel, at)) = told.at {
+                    self.places.read(channel, at);
+                    part.extend_from_slice(format!("id: {}\n", self.places.id()).as_bytes());
+                }
+                part.extend_from_slice(b"data: ");
+                part.extend_from_slice(&told.text);
+                part.extend_from_slice(b"\n\n");
             }
-            part.extend_from_slice(b"data: ");
-            part.extend_from_slice(&told.text);
-            part.extend_from_slice(b"\n\n");
+            if !part.is_empty() {
+                self.send(part.into()).await?;
+            }
         }
-        if part.is_empty() { Ok(()) } else { self.send(part.into()).await }
+        Ok(())
     }
 
     /// Waits for the reader to take a part; one who does not in time is gone.

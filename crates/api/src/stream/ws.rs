@@ -1,6 +1,6 @@
 //! The stream over WebSocket: what a connection asks for, what it is sent, and why it ends.
 
-use super::{Connection, Following, Terms, Told, TooSlow};
+use super::{Connection, Due, Following, Terms, TooSlow};
 use crate::wire::stream::Ask;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures::SinkExt;
@@ -114,12 +114,12 @@ impl Session {
                 },
                 () = self.following.arrived() => {
                     waits = true;
-                    if conflate.is_zero() { Ok(()) } else { self.tell_accounts().await }
+                    if conflate.is_zero() { Ok(()) } else { self.tell(Due::Accounts).await }
                 }
                 () = sleep_until(self.next_at), if waits => {
                     waits = false;
                     self.next_at = Instant::now() + conflate;
-                    self.tell_all().await
+                    self.tell(Due::All).await
                 }
                 _ = beats.tick() => self.beat().await,
             };
@@ -178,29 +178,16 @@ impl Session {
         self.flush().await
     }
 
-    /// Tells what is new, channel by channel.
-    async fn tell_all(&mut self) -> Result<(), End> {
-        while let Some(news) = self.following.take()? {
-            self.tell(news).await?;
+    /// Tells what is due, channel by channel.
+    async fn tell(&mut self, due: Due) -> Result<(), End> {
+        while let Some(news) = self.following.take(due)? {
+            for told in news {
+                // The bytes of a text: they cannot but be one.
+                let text = Utf8Bytes::try_from(told.text).unwrap_or_default();
+                self.feed(Message::Text(text)).await?;
+            }
         }
         self.flush().await
-    }
-
-    /// Tells what happened to accounts, which does not wait for prices to be gathered.
-    async fn tell_accounts(&mut self) -> Result<(), End> {
-        while let Some(news) = self.following.take_account()? {
-            self.tell(news).await?;
-        }
-        self.flush().await
-    }
-
-    async fn tell(&mut self, news: Vec<Told>) -> Result<(), End> {
-        for told in news {
-            // The bytes of a text: they cannot but be one.
-            let text = Utf8Bytes::try_from(told.text).unwrap_or_default();
-            self.feed(Message::Text(text)).await?;
-        }
-        Ok(())
     }
 
     async fn say(&mut self, text: String) -> Result<(), End> {

@@ -77,7 +77,7 @@ pub(crate) enum News {
     Place(Place),
 }
 
-/// Where a reader finds what has something new.
+/// Where somebody finds what has something new.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
     news: Mutex<BTreeSet<News>>,
@@ -96,8 +96,12 @@ impl Mailbox {
         self.news.lock().unwrap_or_else(PoisonError::into_inner).pop_first()
     }
 
+    pub(super) async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
     /// An account of which there is news: they stand before all else.
-    fn take_account(&self) -> Option<AccountId> {
+    pub(super) fn take_account(&self) -> Option<AccountId> {
         let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(News::Account(account)) = news.first().copied() else { return None };
         news.pop_first();
@@ -227,7 +231,7 @@ impl Reader {
 
     /// Returns when something that is followed has something new.
     pub async fn arrived(&self) {
-        self.mailbox.arrived.notified().await;
+        self.mailbox.arrived().await;
     }
 
     /// What is new of one account, market or place, in order; none when nothing is new of any. With `conflate` only the newest version,

@@ -9,7 +9,7 @@ use overround_domain::time::Timestamp;
 use overround_domain::wallet::{AccountKind, AccountStatus, Freeze};
 use overround_store::events::log::Logged;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 /// An event of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -230,9 +230,10 @@ impl AccountEvent {
     ];
 
     /// What an event of the log says to an account's owner.
-    pub(super) fn of(logged: &Logged) -> Result<Self, serde_json::Error> {
-        let change: Value = json!({"type": logged.event_type, "data": logged.payload});
-        Ok(Self { at: logged.created_at, change: serde_json::from_value(change)? })
+    pub(super) fn of(logged: Logged) -> Result<Self, serde_json::Error> {
+        let kind = Value::from(logged.event_type.as_str());
+        let change = Map::from_iter([("type".to_owned(), kind), ("data".to_owned(), logged.payload)]);
+        Ok(Self { at: logged.created_at, change: serde_json::from_value(Value::Object(change))? })
     }
 
     /// The account or wallet that it is about.

@@ -2,12 +2,13 @@
 
 use super::{AccountEvent, Shared, Topic};
 use crate::state::WeakApp;
+use crate::stream::reader::News;
 use crate::{AccountView, Error};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use overround_domain::ids::AccountId;
 use overround_live::{Error as LiveError, Heard, Live, Position, Subscriber};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -29,8 +30,6 @@ struct Follower {
     shared: Arc<Shared>,
     subscriber: Subscriber<AccountId>,
     following: BTreeSet<AccountId>,
-    /// Accounts that may have to be read.
-    to_read: VecDeque<AccountId>,
     reads: FuturesUnordered<BoxFuture<'static, Read>>,
     /// Reading fails since some time, which was told.
     fails: bool,
@@ -45,7 +44,6 @@ pub(super) async fn run(live: Live, app: WeakApp, shared: Arc<Shared>, stop: Can
         shared,
         subscriber,
         following: BTreeSet::new(),
-        to_read: VecDeque::new(),
         reads: FuturesUnordered::new(),
         fails: false,
     };
@@ -70,7 +68,7 @@ impl Follower {
                 },
                 Some(read) = self.reads.next() => self.take(read),
                 () = shared.topics.changed.notified() => self.adjust().await,
-                () = shared.wants.arrived() => self.to_read.extend(shared.wants.take()),
+                () = shared.wants.arrived() => {}
                 _ = ticks.tick() => self.look().await,
             }
             self.read();
@@ -81,7 +79,7 @@ impl Follower {
         self.adjust().await;
         self.subscriber.ping().await;
         // Those that could not be read are tried again.
-        self.to_read.extend(self.following.difference(&self.to_read.iter().copied().collect()));
+        self.following.iter().for_each(|account| self.shared.wants.put(News::Account(*account)));
     }
 
     async fn hear(&mut self, account: AccountId, position: Position, text: &str) {
@@ -133,7 +131,7 @@ impl Follower {
                 Ok(history) => {
                     let events = history.events.iter().map(|text| event_of(topic.account, text)).collect();
                     topic.fill(history.at, events);
-                    self.to_read.push_back(topic.account);
+                    self.shared.wants.put(News::Account(topic.account));
                 }
                 Err(error) => {
                     if !matches!(error, LiveError::Unavailable(_)) {
@@ -148,7 +146,7 @@ impl Follower {
     /// Begins to read the accounts that somebody needs to know of, a few at a time.
     fn read(&mut self) {
         while self.reads.len() < READ_AT_ONCE
-            && let Some(account) = self.to_read.pop_front()
+            && let Some(account) = self.shared.wants.take_account()
         {
             let Some(app) = self.app.upgrade() else { return };
             let Some(topic) = self.shared.topics.find(account) else { continue };

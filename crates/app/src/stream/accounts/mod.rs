@@ -13,15 +13,14 @@ mod topic;
 pub use event::{AccountChange, AccountEvent, BetPlaced, BetSettled, Frozen, LegTaken, Moved, WalletOpened};
 pub use topic::{AccountFrame, AccountNews};
 
+use super::reader::{Mailbox, News};
 use super::topics::{Joined, Topics};
 use super::{Delivery, FrameKind};
 use crate::state::WeakApp;
 use crate::task::Task;
 use overround_domain::ids::AccountId;
 use overround_live::{Live, Position};
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Notify;
+use std::sync::Arc;
 use tokio::time::Instant;
 use topic::{Topic, Unseen};
 
@@ -35,29 +34,8 @@ pub(crate) struct Accounts {
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) topics: Arc<Topics<Topic>>,
-    wants: Wants,
-}
-
-/// The accounts of which somebody needs to know how they stand.
-#[derive(Default)]
-struct Wants {
-    accounts: Mutex<BTreeSet<AccountId>>,
-    arrived: Notify,
-}
-
-impl Wants {
-    fn put(&self, account: AccountId) {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).insert(account);
-        self.arrived.notify_one();
-    }
-
-    fn take(&self) -> BTreeSet<AccountId> {
-        std::mem::take(&mut self.accounts.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    async fn arrived(&self) {
-        self.arrived.notified().await;
-    }
+    /// The accounts of which somebody needs to know how they stand.
+    wants: Mailbox,
 }
 
 impl Accounts {
@@ -97,7 +75,7 @@ impl Subscription {
         match self.joined.topic.unseen(self.seen.as_ref(), self.breaks, self.since) {
             Unseen::Nothing => Vec::new(),
             Unseen::Standing => {
-                shared.wants.put(account);
+                shared.wants.put(News::Account(account));
                 Vec::new()
             }
             Unseen::Gone => vec![Delivery::Gone { account_id: account }],

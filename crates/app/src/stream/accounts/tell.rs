@@ -40,7 +40,7 @@ impl App {
         let part = log::after(tx, &place, &AccountEvent::TYPES, BATCH).await?;
         let Some(end) = part.end else { return Ok(Ok(false)) };
         let mut told = Vec::with_capacity(part.events.len());
-        for event in &part.events {
+        for event in part.events {
             match self.told(event).await {
                 Ok(event) => told.extend(event),
                 Err(error) => return Ok(Err(error)),
@@ -57,27 +57,27 @@ impl App {
     }
 
     /// What is told of an event; nothing where that cannot be learnt from it, which holds no other up.
-    async fn told(&self, logged: &Logged) -> Result<Option<AccountTold>, Error> {
-        let (event, text) = match AccountEvent::of(logged).and_then(|event| {
+    async fn told(&self, logged: Logged) -> Result<Option<AccountTold>, Error> {
+        let (kind, id, place) = (logged.event_type, logged.aggregate_id, logged.place.clone());
+        let read = AccountEvent::of(logged).and_then(|event| {
             let text = serde_json::to_string(&event)?;
-            Ok((event, text))
-        }) {
+            Ok((event.wallet(), text))
+        });
+        let (wallet, text) = match read {
             Ok(read) => read,
             Err(error) => {
-                let (kind, id) = (logged.event_type, logged.aggregate_id);
                 tracing::error!(%error, %kind, %id, "an event of an account cannot be read, and is not told");
                 return Ok(None);
             }
         };
-        let account_id = match self.wallet(event.wallet()).await {
+        let account_id = match self.wallet(wallet).await {
             Ok(wallet) => wallet.main_id,
             Err(Error::NotFound { .. }) => {
-                tracing::error!(wallet = %event.wallet(), "an event is of a wallet that is not there, and is not told");
+                tracing::error!(%wallet, "an event is of a wallet that is not there, and is not told");
                 return Ok(None);
             }
             Err(error) => return Err(error),
         };
-        let place = &logged.place;
-        Ok(Some(AccountTold { account_id, xid8: place.xid8.clone(), identity: place.identity, text }))
+        Ok(Some(AccountTold { account_id, xid8: place.xid8, identity: place.identity, text }))
     }
 }
