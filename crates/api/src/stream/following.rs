@@ -6,6 +6,7 @@ use crate::wire::stream::{
     window_text,
 };
 use bytes::Bytes;
+use metrics::Counter;
 use overround_app::{App, Delivery, Error, Place, Position, Reader, Subscribed};
 use overround_domain::ids::{AccountId, EventId, MarketId, UserId};
 use overround_domain::time::Timestamp;
@@ -32,14 +33,6 @@ pub struct Known {
     accounts: BTreeMap<AccountId, UserId>,
 }
 
-/// Something to send: its bytes, and where its reader is in a channel after it.
-pub struct Told {
-    /// The frame.
-    pub text: Bytes,
-    /// The channel and the place, of what is part of its order.
-    pub at: Option<(Channel, Position)>,
-}
-
 /// What is told now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
@@ -61,6 +54,7 @@ pub struct Following {
     /// Whether the connection asked for the newest prices only.
     conflates: bool,
     subscriptions_max: usize,
+    frames: Counter,
 }
 
 impl Following {
@@ -72,6 +66,7 @@ impl Following {
             caller: caller.clone(),
             conflates: !conflate.is_zero(),
             subscriptions_max,
+            frames: metrics::counter!("overround_stream_frames_total"),
         }
     }
 
@@ -189,56 +184,54 @@ impl Following {
     ///
     /// # Errors
     /// [`TooSlow`].
-    pub fn take(&mut self, due: Due) -> Result<Option<Vec<Told>>, TooSlow> {
+    pub fn take(&mut self, due: Due) -> Result<Option<Vec<Delivery>>, TooSlow> {
         let news = match due {
             Due::All => self.reader.take(self.conflates),
             Due::Accounts => self.reader.take_account(),
         };
-        news.map(|news| self.all_told(news)).transpose()
+        let is_too_slow = |news: &Vec<Delivery>| news.iter().any(|one| matches!(one, Delivery::Gone { .. }));
+        if news.as_ref().is_some_and(is_too_slow) { Err(TooSlow) } else { Ok(news) }
     }
 
-    fn all_told(&self, news: Vec<Delivery>) -> Result<Vec<Told>, TooSlow> {
-        let mut told = Vec::with_capacity(news.len());
-        for delivery in news {
-            if let Delivery::Gone { .. } = delivery {
-                return Err(TooSlow);
-            }
-            told.extend(self.told(delivery));
-        }
-        Ok(told)
-    }
-
-    fn told(&self, delivery: Delivery) -> Option<Told> {
-        let now = self.now();
-        let notice = |text: String| Some(Told { text: text.into(), at: None });
+    /// A delivery as it is sent; none for what this reader is not told.
+    pub fn text(&self, delivery: &Delivery) -> Option<Bytes> {
         match delivery {
             Delivery::Frame(kind, frame) => {
-                metrics::counter!("overround_stream_frames_total").increment(1);
-                let text = frame.encoded(kind, || frame_text(kind, &frame));
-                let channel = Channel::Market(frame.snapshot.market_id);
-                Some(Told { text, at: Some((channel, frame.position.clone())) })
+                self.frames.increment(1);
+                Some(frame.encoded(*kind, || frame_text(*kind, frame)))
             }
             Delivery::Account(kind, frame) => {
-                metrics::counter!("overround_stream_frames_total").increment(1);
-                let text = frame.encoded(kind, || account_text(kind, &frame, now));
-                let channel = Channel::Account(frame.account_id);
-                Some(Told { text, at: Some((channel, frame.position.clone())) })
+                self.frames.increment(1);
+                Some(frame.encoded(*kind, || account_text(*kind, frame, self.now())))
             }
             Delivery::Conflated { market_id, at, frames } => {
-                let passed_over = u64::try_from(frames).unwrap_or(u64::MAX);
+                let passed_over = u64::try_from(*frames).unwrap_or(u64::MAX);
                 metrics::counter!("overround_stream_conflated_total").increment(passed_over);
                 // Who asked for it knows.
-                if self.conflates { None } else { notice(conflated_text(market_id, &at, frames, now)) }
+                let text = || conflated_text(*market_id, at, *frames, self.now()).into();
+                (!self.conflates).then(text)
             }
             Delivery::Window { market_id, at, sellable, confirmed_at } => {
-                notice(window_text(market_id, at.as_ref(), sellable, confirmed_at, now))
+                Some(window_text(*market_id, at.as_ref(), *sellable, *confirmed_at, self.now()).into())
             }
             Delivery::Presence { place: Place::Event(event_id), count } => {
-                notice(presence_text(event_id, count, now))
+                Some(presence_text(*event_id, *count, self.now()).into())
             }
             // No channel is a room's yet, and who is too slow is told nothing more.
             Delivery::Presence { place: Place::Room(_), .. } | Delivery::Gone { .. } => None,
         }
+    }
+}
+
+/// The channel and the place that a reader is at after a delivery, where that is part of the channel's order.
+pub fn place_after(delivery: &Delivery) -> Option<(Channel, &Position)> {
+    match delivery {
+        Delivery::Frame(_, frame) => Some((Channel::Market(frame.snapshot.market_id), &frame.position)),
+        Delivery::Account(_, frame) => Some((Channel::Account(frame.account_id), &frame.position)),
+        Delivery::Conflated { .. }
+        | Delivery::Window { .. }
+        | Delivery::Gone { .. }
+        | Delivery::Presence { .. } => None,
     }
 }
 

@@ -10,7 +10,7 @@ pub mod sse;
 pub mod ws;
 
 pub use connections::{Connection, Connections};
-pub use following::{Due, Following, Known, Refusal, TooSlow};
+pub use following::{Due, Following, Known, Refusal, TooSlow, place_after};
 
 use std::time::Duration;
 use tokio::time::Instant;

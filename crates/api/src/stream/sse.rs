@@ -1,7 +1,7 @@
 //! The stream as Server-Sent Events: for readers who name their channels once, and then only listen.
 
 use super::places::Places;
-use super::{Connection, Due, Following, Known, Refusal, Terms, TooSlow};
+use super::{Connection, Due, Following, Known, Refusal, Terms, TooSlow, place_after};
 use crate::problem::{FieldError, INVALID_QUERY, NOT_FOUND, Problem};
 use crate::wire::stream::{Channel, Subscribe};
 use axum::body::Body;
@@ -135,14 +135,15 @@ impl Session {
     async fn tell(&mut self, due: Due) -> Result<(), End> {
         while let Some(news) = self.following.take(due)? {
             let mut part = Vec::new();
-            for told in news {
+            for delivery in news {
+                let Some(text) = self.following.text(&delivery) else { continue };
                 // Notices are no part of a channel's order, and leave the last id as it is.
-                if let Some((channel, at)) = told.at {
-                    self.places.read(channel, at);
+                if let Some((channel, at)) = place_after(&delivery) {
+                    self.places.read(channel, at.clone());
                     part.extend_from_slice(format!("id: {}\n", self.places.id()).as_bytes());
                 }
                 part.extend_from_slice(b"data: ");
-                part.extend_from_slice(&told.text);
+                part.extend_from_slice(&text);
                 part.extend_from_slice(b"\n\n");
             }
             if !part.is_empty() {

@@ -3,9 +3,13 @@
 use super::{Connection, Due, Following, Terms, TooSlow};
 use crate::wire::stream::Ask;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use futures::SinkExt;
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, SplitSink, SplitStream};
+use futures::{SinkExt, StreamExt, poll};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// How long a reader may take to take what is sent.
 const SEND_WAIT: Duration = Duration::from_secs(10);
@@ -61,9 +65,20 @@ impl From<TooSlow> for End {
     }
 }
 
+/// What happens to a connection beside news.
+enum Aside {
+    /// The reader said something, or cannot any more.
+    Received(Option<Result<Message, axum::Error>>, SplitStream<WebSocket>),
+    /// It is time to look whether the reader lives.
+    Beat,
+    Closing(Closing),
+}
+
 /// A connection that was made.
 pub struct Session {
-    socket: WebSocket,
+    sink: SplitSink<WebSocket, Message>,
+    /// These are only looked at when they happened: asking each of them after every frame costs as much as a frame does.
+    aside: FuturesUnordered<BoxFuture<'static, Aside>>,
     following: Following,
     terms: Terms,
     silent_beats: u32,
@@ -78,7 +93,9 @@ impl Session {
     pub fn new(socket: WebSocket, following: Following, terms: Terms, open: Connection) -> Self {
         let now = Instant::now();
         let (messages, next_at) = ((now, 0), now);
-        Self { socket, following, terms, silent_beats: 0, messages, next_at, _open: open }
+        let (sink, stream) = socket.split();
+        let aside = FuturesUnordered::from_iter([received(stream), alarm(&terms, now)]);
+        Self { sink, aside, following, terms, silent_beats: 0, messages, next_at, _open: open }
     }
 
     /// Serves until either side ends it.
@@ -88,9 +105,15 @@ impl Session {
             metrics::counter!("overround_stream_closed_total", "code" => code.to_string()).increment(1);
             let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
             let farewell = async {
-                self.socket.send(close).await?;
+                self.sink.send(close).await?;
                 // Until the reader has closed too: a socket that is dropped with something unread loses what was sent.
-                while let Some(Ok(_)) = self.socket.recv().await {}
+                while let Some(aside) = self.aside.next().await {
+                    match aside {
+                        Aside::Received(Some(Ok(_)), stream) => self.aside.push(received(stream)),
+                        Aside::Received(..) => break,
+                        Aside::Beat | Aside::Closing(_) => {}
+                    }
+                }
                 Ok::<(), axum::Error>(())
             };
             drop(timeout(FAREWELL_WAIT, farewell).await);
@@ -98,34 +121,43 @@ impl Session {
     }
 
     async fn serve(&mut self) -> End {
-        let mut beats = interval(self.terms.heartbeat);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (stop, until, conflate) = (self.terms.stop.clone(), self.terms.until, self.terms.conflate);
+        let conflate = self.terms.conflate;
         let mut waits = false;
         loop {
+            let next_at = self.next_at;
             let step = tokio::select! {
-                () = stop.cancelled() => Err(End::Closing(Closing::GoingAway)),
-                () = sleep_until(until) => Err(End::Closing(Closing::TokenEnded)),
-                received = self.socket.recv() => match received {
-                    Some(Ok(message)) => self.receive(message).await,
-                    // To one that is cut off nothing can be said, which costs nothing to find out.
-                    Some(Err(_)) => Err(End::Closing(Closing::Unreadable)),
-                    None => Err(End::Gone),
-                },
+                biased;
+                Some(aside) = self.aside.next() => self.look_aside(aside).await,
                 () = self.following.arrived() => {
-                    waits = true;
-                    if conflate.is_zero() { Ok(()) } else { self.tell(Due::Accounts).await }
+                    waits = !conflate.is_zero();
+                    self.tell(if waits { Due::Accounts } else { Due::All }).await
                 }
-                () = sleep_until(self.next_at), if waits => {
+                () = async { sleep_until(next_at).await }, if waits => {
                     waits = false;
                     self.next_at = Instant::now() + conflate;
                     self.tell(Due::All).await
                 }
-                _ = beats.tick() => self.beat().await,
             };
             if let Err(end) = step {
                 return end;
             }
+        }
+    }
+
+    async fn look_aside(&mut self, aside: Aside) -> Result<(), End> {
+        match aside {
+            Aside::Received(Some(Ok(message)), stream) => {
+                self.aside.push(received(stream));
+                self.receive(message).await
+            }
+            // To one that is cut off nothing can be said, which costs nothing to find out.
+            Aside::Received(Some(Err(_)), _) => Err(End::Closing(Closing::Unreadable)),
+            Aside::Received(None, _) => Err(End::Gone),
+            Aside::Beat => {
+                self.aside.push(alarm(&self.terms, Instant::now() + self.terms.heartbeat));
+                self.beat().await
+            }
+            Aside::Closing(why) => Err(End::Closing(why)),
         }
     }
 
@@ -181,10 +213,12 @@ impl Session {
     /// Tells what is due, channel by channel.
     async fn tell(&mut self, due: Due) -> Result<(), End> {
         while let Some(news) = self.following.take(due)? {
-            for told in news {
-                // The bytes of a text: they cannot but be one.
-                let text = Utf8Bytes::try_from(told.text).unwrap_or_default();
-                self.feed(Message::Text(text)).await?;
+            for delivery in news {
+                if let Some(text) = self.following.text(&delivery) {
+                    // The bytes of a text: they cannot but be one.
+                    let text = Utf8Bytes::try_from(text).unwrap_or_default();
+                    self.feed(Message::Text(text)).await?;
+                }
             }
         }
         self.flush().await
@@ -195,12 +229,30 @@ impl Session {
     }
 
     async fn feed(&mut self, message: Message) -> Result<(), End> {
-        in_time(&self.terms, self.socket.feed(message)).await
+        in_time(&self.terms, self.sink.feed(message)).await
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        in_time(&self.terms, self.socket.flush()).await
+        in_time(&self.terms, self.sink.flush()).await
     }
+}
+
+/// What the reader says next.
+fn received(mut stream: SplitStream<WebSocket>) -> BoxFuture<'static, Aside> {
+    Box::pin(async move { Aside::Received(stream.next().await, stream) })
+}
+
+/// What comes by itself: the end, or before that the time to look whether the reader lives.
+fn alarm(terms: &Terms, beat_at: Instant) -> BoxFuture<'static, Aside> {
+    let (stop, until) = (terms.stop.clone(), terms.until);
+    Box::pin(async move {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Aside::Closing(Closing::GoingAway),
+            () = sleep_until(until) => Aside::Closing(Closing::TokenEnded),
+            () = sleep_until(beat_at) => Aside::Beat,
+        }
+    })
 }
 
 /// What a message asks for, if it is an object that does; serde would take a list of its fields too.
@@ -211,6 +263,11 @@ fn ask_of(text: &str) -> Option<Ask> {
 /// Waits for the reader to take what is sent, but not past the end of its token or of the server. One who does not in
 /// time is gone: a word to it would wait as long.
 async fn in_time<E>(terms: &Terms, sending: impl Future<Output = Result<(), E>>) -> Result<(), End> {
+    let mut sending = pin!(sending);
+    // Most can be sent at once, and need no timers.
+    if let Poll::Ready(sent) = poll!(sending.as_mut()) {
+        return sent.map_err(|_| End::Gone);
+    }
     tokio::select! {
         biased;
         sent = sending => sent.map_err(|_| End::Gone),

@@ -2,16 +2,17 @@
 
 use super::Shared;
 use super::accounts::{self, AccountFrame};
-use super::topic::{Frame, FrameKind, Topic, Unseen, Window};
+use super::topic::{Frame, FrameKind, Look, Topic, Unseen, Window};
 use super::topics::Joined;
 use crate::presence::{self, Watch};
 use overround_domain::ids::{AccountId, MarketId, UserId};
 use overround_domain::time::Timestamp;
 use overround_live::{Place, Position};
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Notify;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 
 /// How many frames of a market a reader may be behind and still gets each of them.
 const BEHIND_MAX: usize = 16;
@@ -77,34 +78,60 @@ pub(crate) enum News {
     Place(Place),
 }
 
-/// Where somebody finds what has something new.
+/// Where somebody finds what has something new: one who waits, however many put.
 #[derive(Debug, Default)]
-pub(crate) struct Mailbox {
-    news: Mutex<BTreeSet<News>>,
-    arrived: Notify,
+pub(crate) struct Mailbox(Mutex<Inside>);
+
+#[derive(Debug, Default)]
+struct Inside {
+    news: BTreeSet<News>,
+    /// Something was put in that nobody was told of.
+    has_arrived: bool,
+    waits: Option<Waker>,
 }
 
 impl Mailbox {
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn put(&self, news: News) {
-        let is_new = self.news.lock().unwrap_or_else(PoisonError::into_inner).insert(news);
-        if is_new {
-            self.arrived.notify_one();
+        let mut inside = self.inside();
+        if !inside.news.insert(news) {
+            return;
+        }
+        inside.has_arrived = true;
+        let waits = inside.waits.take();
+        drop(inside);
+        if let Some(waker) = waits {
+            waker.wake();
         }
     }
 
     fn take(&self) -> Option<News> {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner).pop_first()
+        self.inside().news.pop_first()
     }
 
+    /// Returns when something was put in since it last returned.
     pub(super) async fn arrived(&self) {
-        self.arrived.notified().await;
+        poll_fn(|context| {
+            let mut inside = self.inside();
+            if std::mem::take(&mut inside.has_arrived) {
+                return Poll::Ready(());
+            }
+            if !inside.waits.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+                inside.waits = Some(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
     }
 
     /// An account of which there is news: they stand before all else.
     pub(super) fn take_account(&self) -> Option<AccountId> {
-        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(News::Account(account)) = news.first().copied() else { return None };
-        news.pop_first();
+        let mut inside = self.inside();
+        let Some(News::Account(account)) = inside.news.first().copied() else { return None };
+        inside.news.pop_first();
         Some(account)
     }
 }
@@ -263,24 +290,22 @@ impl Watched {
 
 impl Subscription {
     fn news(&mut self, market_id: MarketId, behind_max: usize) -> Vec<Delivery> {
-        let topic = &self.joined.topic;
-        let mut told = Vec::new();
-        let is_known = topic.latest().is_some();
-        match topic.unseen(self.seen.as_ref()) {
-            Unseen::Nothing => {}
-            Unseen::Newest(kind, frame) => told.push(Delivery::Frame(kind, frame)),
+        let Look { unseen, is_known, window } = self.joined.topic.look_from(self.seen.as_ref());
+        let mut told = match unseen {
+            Unseen::Nothing => Vec::new(),
+            Unseen::One(kind, frame) => vec![Delivery::Frame(kind, frame)],
             Unseen::Frames(frames) if self.caught_up && frames.len() > behind_max => {
-                told.extend(conflated(market_id, &frames));
+                conflated(market_id, &frames)
             }
             Unseen::Frames(frames) => {
-                told.extend(frames.into_iter().map(|frame| Delivery::Frame(FrameKind::Update, frame)));
+                frames.into_iter().map(|frame| Delivery::Frame(FrameKind::Update, frame)).collect()
             }
-        }
+        };
         if let Some(Delivery::Frame(_, last)) = told.last() {
-            self.seen = Some(last.position.clone());
+            self.see(&last.position);
         }
         self.caught_up |= is_known;
-        if let Some(Window { sellable, confirmed_at }) = topic.window()
+        if let Some(Window { sellable, confirmed_at }) = window
             && sellable != self.told_sellable
         {
             self.told_sellable = sellable;
@@ -288,6 +313,14 @@ impl Subscription {
             told.push(Delivery::Window { market_id, at, sellable, confirmed_at });
         }
         told
+    }
+
+    /// Notes how far the market was seen. The epoch, which all readers share, is counted anew only where it is another.
+    fn see(&mut self, at: &Position) {
+        match &mut self.seen {
+            Some(seen) if Arc::ptr_eq(&seen.epoch, &at.epoch) => seen.seq = at.seq,
+            seen => *seen = Some(at.clone()),
+        }
     }
 }
 

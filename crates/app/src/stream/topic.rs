@@ -77,15 +77,24 @@ pub(super) struct Window {
 /// What a reader at some place has not seen.
 pub(super) enum Unseen {
     Nothing,
+    /// Several versions.
     Frames(Vec<Arc<Frame>>),
-    /// The newest frame: the first that the reader sees, or it cannot go on from where it is.
-    Newest(FrameKind, Arc<Frame>),
+    /// The newest: the next one, or the first that the reader sees, or it cannot go on from where it is.
+    One(FrameKind, Arc<Frame>),
+}
+
+/// How a topic looks to a reader.
+pub(super) struct Look {
+    pub unseen: Unseen,
+    /// Whether anything is known of the market.
+    pub is_known: bool,
+    /// What was last found of its prices; none before anybody looked.
+    pub window: Option<Window>,
 }
 
 #[derive(Default)]
 struct State {
     frames: VecDeque<Arc<Frame>>,
-    readers: BTreeMap<u64, Arc<Mailbox>>,
     /// When Redis was last asked what it holds of the market, and the answer.
     looked: Option<(Instant, Option<Held>)>,
     /// Whether what is published of it is heard.
@@ -108,6 +117,8 @@ const ANSWER_FOR: Duration = Duration::from_millis(100);
 pub(crate) struct Topic {
     pub(super) market: MarketId,
     state: Mutex<State>,
+    /// Under a lock of their own: those who are woken look at the state while the others are.
+    readers: Mutex<BTreeMap<u64, Arc<Mailbox>>>,
     /// One asks Redis, the others wait for the answer.
     asking: sync::Mutex<()>,
 }
@@ -116,26 +127,39 @@ impl Topical for Topic {
     type Key = MarketId;
 
     fn new(market: MarketId) -> Self {
-        Self { market, state: Mutex::default(), asking: sync::Mutex::default() }
+        Self { market, state: Mutex::default(), readers: Mutex::default(), asking: sync::Mutex::default() }
     }
 
     fn join(&self, reader: u64, mailbox: &Arc<Mailbox>) {
-        self.state().readers.insert(reader, Arc::clone(mailbox));
+        self.readers().insert(reader, Arc::clone(mailbox));
     }
 
     fn leave(&self, reader: u64) {
-        self.state().readers.remove(&reader);
+        self.readers().remove(&reader);
     }
 
     fn is_idle(&self, now: Instant) -> bool {
-        let state = self.state();
-        state.readers.is_empty() && state.touched.is_none_or(|touched| touched + TOUCHED_FOR < now)
+        self.has_no_reader() && self.state().touched.is_none_or(|touched| touched + TOUCHED_FOR < now)
     }
 }
 
 impl Topic {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn readers(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Mailbox>>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_no_reader(&self) -> bool {
+        self.readers().is_empty()
+    }
+
+    fn wake(&self) {
+        for mailbox in self.readers().values() {
+            mailbox.put(News::Market(self.market));
+        }
     }
 
     /// Notes whether what is published of the market is heard from now on.
@@ -180,14 +204,6 @@ impl Topic {
         self.state().frames.back().map(|frame| frame.position.clone())
     }
 
-    pub(super) fn latest(&self) -> Option<Arc<Frame>> {
-        self.state().frames.back().cloned()
-    }
-
-    pub(super) fn window(&self) -> Option<Window> {
-        self.state().window()
-    }
-
     /// Takes a version that was heard of. False if it does not follow what is known: the history has to be read.
     pub(super) fn hear(&self, position: Position, snapshot: Arc<Snapshot>) -> bool {
         let mut state = self.state();
@@ -198,8 +214,11 @@ impl Topic {
         if last.position.epoch != position.epoch || position.seq != last.position.seq + 1 {
             return false;
         }
+        // One epoch for all readers: comparing it with what a reader has seen looks at no text.
+        let position = Position { epoch: Arc::clone(&last.position.epoch), ..position };
         state.push(position, snapshot);
-        state.wake(self.market);
+        drop(state);
+        self.wake();
         true
     }
 
@@ -221,23 +240,14 @@ impl Topic {
             let position = Position { epoch: Arc::clone(&history.at.epoch), seq: snapshot.version };
             state.push(position, snapshot);
         }
-        state.wake(self.market);
+        drop(state);
+        self.wake();
     }
 
-    /// What a reader who has seen everything up to `seen` has not seen. Nothing that is older than that is ever said.
-    pub(super) fn unseen(&self, seen: Option<&Position>) -> Unseen {
+    /// How the topic looks to a reader who has seen everything up to `seen`.
+    pub(super) fn look_from(&self, seen: Option<&Position>) -> Look {
         let state = self.state();
-        let (Some(oldest), Some(newest)) = (state.frames.front(), state.frames.back()) else {
-            return Unseen::Nothing;
-        };
-        let Some(seen) = seen else { return Unseen::Newest(FrameKind::Snapshot, Arc::clone(newest)) };
-        if newest.position.seq < seen.seq || newest.position == *seen {
-            return Unseen::Nothing;
-        }
-        if newest.position.epoch != seen.epoch || seen.seq.saturating_add(1) < oldest.position.seq {
-            return Unseen::Newest(FrameKind::Reset, Arc::clone(newest));
-        }
-        Unseen::Frames(state.frames.iter().filter(|frame| frame.position.seq > seen.seq).cloned().collect())
+        Look { unseen: state.unseen(seen), is_known: !state.frames.is_empty(), window: state.window() }
     }
 
     /// Whether nothing is known of it, and it is time to ask again.
@@ -255,13 +265,16 @@ impl Topic {
 
     /// Whether it is time to look whether the prices may still be sold.
     pub(super) fn is_to_be_looked_at(&self, now: Instant, clock: &Clock) -> bool {
+        if self.has_no_reader() {
+            return false;
+        }
         let state = self.state();
         let is_fresh = |(asked, held): &(Instant, Option<Held>)| {
             let since = i64::try_from(now.saturating_duration_since(*asked).as_millis()).unwrap_or(i64::MAX);
             held.as_ref().is_some_and(|held| held.fresh_ms > since)
         };
         // A recording's clock stands or jumps: its markets are looked at each time, as are those that are not fresh.
-        !state.readers.is_empty() && (clock.is_manual() || !state.looked.as_ref().is_some_and(is_fresh))
+        clock.is_manual() || !state.looked.as_ref().is_some_and(is_fresh)
     }
 
     /// Notes what Redis held of the market when it was asked.
@@ -269,8 +282,10 @@ impl Topic {
         let mut state = self.state();
         let before = state.window();
         state.looked = Some((asked, held.cloned()));
-        if before.map(|window| window.sellable) != state.window().map(|window| window.sellable) {
-            state.wake(self.market);
+        let is_another = before.map(|window| window.sellable) != state.window().map(|window| window.sellable);
+        drop(state);
+        if is_another {
+            self.wake();
         }
     }
 }
@@ -284,6 +299,25 @@ impl State {
         self.frames.push_back(Arc::new(frame));
     }
 
+    /// What a reader who has seen everything up to `seen` has not seen. Nothing that is older than that is ever said.
+    fn unseen(&self, seen: Option<&Position>) -> Unseen {
+        let (Some(oldest), Some(newest)) = (self.frames.front(), self.frames.back()) else {
+            return Unseen::Nothing;
+        };
+        let Some(seen) = seen else { return Unseen::One(FrameKind::Snapshot, Arc::clone(newest)) };
+        let is_of_epoch = newest.position.epoch == seen.epoch;
+        if newest.position.seq < seen.seq || (is_of_epoch && newest.position.seq == seen.seq) {
+            return Unseen::Nothing;
+        }
+        if !is_of_epoch || seen.seq.saturating_add(1) < oldest.position.seq {
+            return Unseen::One(FrameKind::Reset, Arc::clone(newest));
+        }
+        if seen.seq.saturating_add(1) == newest.position.seq {
+            return Unseen::One(FrameKind::Update, Arc::clone(newest));
+        }
+        Unseen::Frames(self.frames.iter().filter(|frame| frame.position.seq > seen.seq).cloned().collect())
+    }
+
     /// What was last found of the market's prices; none before anybody looked.
     fn window(&self) -> Option<Window> {
         let (_, held) = self.looked.as_ref()?;
@@ -291,11 +325,5 @@ impl State {
             sellable: held.as_ref().is_some_and(|held| held.sellable_ms > 0),
             confirmed_at: held.as_ref().and_then(|held| held.confirmed_at),
         })
-    }
-
-    fn wake(&self, market: MarketId) {
-        for mailbox in self.readers.values() {
-            mailbox.put(News::Market(market));
-        }
     }
 }

@@ -8,7 +8,6 @@ use crate::failure::{Failure, chain};
 use bytes::Bytes;
 use http::Request;
 use http::header::HOST;
-use http_body_util::Full;
 use overround_api::PrometheusHandle;
 use overround_store::{Pool, bench};
 use std::net::SocketAddr;
@@ -168,7 +167,7 @@ async fn scrape(server: SocketAddr) -> Result<Exposition, Failure> {
     let failed = |why: String| {
         Failure::failed(format!("the metrics of the server at {server}: {why}"), "look at the server's log")
     };
-    let request = Request::get("/metrics").header(HOST, server.to_string()).body(Full::new(Bytes::new()));
+    let request = Request::get("/metrics").header(HOST, server.to_string()).body(Bytes::new());
     let request = request.map_err(|error| failed(error.to_string()))?;
     let mut client = Client::connect(server).await.map_err(|error| failed(chain(&error)))?;
     match client.send(request).await.map_err(|error| failed(chain(&error)))? {

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use chrono::Utc;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderName, HeaderValue, Request, Uri};
-use http_body_util::Full;
 use overround_api::{LocalIssuer, Role};
 use overround_domain::betting::{FillMode, LegRequest, LegType, PlaceBet, PricePolicy};
 use overround_domain::ids::AccountId;
@@ -155,7 +154,7 @@ impl Draw {
     }
 
     /// The request of the next bet, for a server of that name.
-    pub fn request(&mut self, host: &HeaderValue) -> Option<Request<Full<Bytes>>> {
+    pub fn request(&mut self, host: &HeaderValue) -> Option<Request<Bytes>> {
         let workload = Arc::clone(&self.workload);
         let bet = self.next(&workload)?;
         let legs: Vec<&str> = bet.selections.iter().map(|selection| selection.json.as_str()).collect();
@@ -170,7 +169,7 @@ impl Draw {
             .header(AUTHORIZATION, &bet.player.bearer)
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .header(KEY, key)
-            .body(Full::new(Bytes::from(body)))
+            .body(Bytes::from(body))
             .ok()
     }
 

@@ -6,7 +6,6 @@ use crate::failure::{Failure, chain};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderValue, Request};
-use http_body_util::Full;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Stdio;
@@ -76,7 +75,7 @@ impl Centrifugo {
         let body = format!(r#"{{"channel":"{CHANNEL}","data":{frame}}}"#);
         let request =
             Request::post("/api/publish").header(HOST, host).header(CONTENT_TYPE, "application/json");
-        let request = request.body(Full::new(Bytes::from(body))).map_err(failed)?;
+        let request = request.body(Bytes::from(body)).map_err(failed)?;
         match self.client.send(request).await {
             Ok((200, answer)) if !answer.starts_with(b"{\"error\"") => Ok(()),
             Ok((status, answer)) => Err(failed(format!("{status} {}", String::from_utf8_lossy(&answer)))),

@@ -16,7 +16,6 @@ use crate::{issuer, out};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderValue, Request};
-use http_body_util::Full;
 use overround_domain::ids::MarketId;
 use overround_domain::markets::SourceMarket;
 use overround_live::Window as Windows;
@@ -139,7 +138,7 @@ impl Readers {
         let Some((server, host)) = self.servers.get(at) else { return Ok(tally) };
         let mut client = Client::connect(*server).await.map_err(|error| unreachable_server(&error))?;
         let request = Request::get(&self.path).header(HOST, host).header(AUTHORIZATION, &self.bearer);
-        let request = request.body(Full::<Bytes>::default());
+        let request = request.body(Bytes::new());
         let request = request.map_err(|error| Failure::failed(error, "report it"))?;
         self.ready.fetch_add(1, Ordering::SeqCst);
         let until = Instant::now() + PATIENCE;

@@ -14,7 +14,6 @@ use crate::issuer;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderValue, Request, Uri};
-use http_body_util::Full;
 use overround_live::bench::Getter;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -71,10 +70,10 @@ impl Readers {
         })
     }
 
-    fn request(&self, random: &mut ChaCha8Rng) -> Option<Request<Full<Bytes>>> {
+    fn request(&self, random: &mut ChaCha8Rng) -> Option<Request<Bytes>> {
         let path = self.markets.get(random.random_range(0..self.markets.len()))?;
         let request = Request::get(path.clone()).header(HOST, &self.host).header(AUTHORIZATION, &self.bearer);
-        request.body(Full::default()).ok()
+        request.body(Bytes::new()).ok()
     }
 
     /// One connection's reads.
