@@ -9,6 +9,7 @@ mod digest;
 mod docs;
 mod extract;
 mod feeds;
+mod market_texts;
 mod metrics;
 mod observe;
 mod problem;
@@ -31,6 +32,7 @@ pub use feeds::{
 };
 pub use metrics::{MetricsError, install_metrics};
 pub use metrics_exporter_prometheus::PrometheusHandle;
+pub use observe::{RequestNames, in_request, request_names};
 pub use rate_limits::{Class, ClassRates, Forwarding, NoProxies, Rates, TrustedProxies, UnknownForwarding};
 pub use router::router;
 pub use serve::{Ending, serve};

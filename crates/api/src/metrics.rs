@@ -1,7 +1,10 @@
 //! Requests counted and timed, for `/metrics`.
 
+use metrics::{Counter, Histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// Answered requests, by method, route and status.
@@ -50,10 +53,34 @@ pub fn install_metrics() -> Result<PrometheusHandle, MetricsError> {
     Ok(handle)
 }
 
-/// Counts one answered request.
-pub fn answered(method: &'static str, route: Cow<'static, str>, status: u16, since: Instant) {
-    let elapsed: Duration = since.elapsed();
-    metrics::histogram!(SECONDS, "method" => method, "route" => route.clone()).record(elapsed.as_secs_f64());
-    metrics::counter!(REQUESTS, "method" => method, "route" => route, "status" => status.to_string())
-        .increment(1);
+/// The series of answered requests: each is looked for once in the recorder, which takes its labels apart each time.
+#[derive(Default)]
+pub struct Answered(RwLock<HashMap<Labels, Series>>);
+
+/// Method, route and status.
+type Labels = (&'static str, Cow<'static, str>, u16);
+
+#[derive(Clone)]
+struct Series {
+    requests: Counter,
+    seconds: Histogram,
+}
+
+impl Answered {
+    /// Counts one answered request.
+    pub fn count(&self, method: &'static str, route: Cow<'static, str>, status: u16, since: Instant) {
+        let key = (method, route, status);
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let Series { requests, seconds } = known.unwrap_or_else(|| {
+            let (_, route, _) = &key;
+            let series = Series {
+                requests: metrics::counter!(REQUESTS, "method" => method, "route" => route.clone(), "status" => status.to_string()),
+                seconds: metrics::histogram!(SECONDS, "method" => method, "route" => route.clone()),
+            };
+            self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, series.clone());
+            series
+        });
+        seconds.record(since.elapsed().as_secs_f64());
+        requests.increment(1);
+    }
 }

@@ -1,7 +1,8 @@
 //! The composition of routes and layers.
 
 use crate::auth::{Auth, Gate};
-use crate::observe::around;
+use crate::market_texts::MarketTexts;
+use crate::observe::{Surroundings, around};
 use crate::problem::{NOT_FOUND, Problem};
 use crate::state::{ApiState, Parts};
 use crate::stream::Connections;
@@ -21,14 +22,15 @@ pub fn router(
     feeds: Feeds,
     ending: Ending,
 ) -> Router {
-    let connections = Connections::default();
-    let state =
-        ApiState::new(Parts { app, settings: Arc::new(settings), metrics, connections, feeds, ending });
-    let gate = Arc::new(Gate { auth, app: state.app.clone(), settings: Arc::clone(&state.settings) });
+    let (settings, market_texts, connections) =
+        (Arc::new(settings), MarketTexts::default(), Connections::default());
+    let state = ApiState::new(Parts { app, settings, metrics, market_texts, connections, feeds, ending });
+    let gate = Gate { auth, app: state.app.clone(), settings: Arc::clone(&state.settings) };
+    let surroundings = Arc::new(Surroundings::new(gate));
     let (routes, _) = routes::all().split_for_parts();
     routes
         .merge(docs::routes())
         .fallback(|| async { Problem::new(NOT_FOUND, "there is nothing at this path") })
-        .layer(from_fn_with_state(gate, around))
+        .layer(from_fn_with_state(surroundings, around))
         .with_state(state)
 }

@@ -1,5 +1,6 @@
 //! What every handler has at hand.
 
+use crate::market_texts::MarketTexts;
 use crate::stream::Connections;
 use crate::{ApiSettings, Ending, Feeds};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -19,6 +20,8 @@ pub struct Parts {
     pub settings: Arc<ApiSettings>,
     /// The process's metrics.
     pub metrics: PrometheusHandle,
+    /// The markets' answers.
+    pub market_texts: MarketTexts,
     /// The open streams.
     pub connections: Connections,
     /// The feeds that come in over HTTP.

@@ -75,7 +75,7 @@ pub struct Served {
     /// Where it listens.
     pub address: SocketAddr,
     stop: CancellationToken,
-    task: JoinHandle<std::io::Result<()>>,
+    task: JoinHandle<()>,
     /// The feeds that come in over HTTP: the word to end, and their task.
     feeds: (CancellationToken, Option<JoinHandle<()>>),
 }
@@ -126,7 +126,6 @@ impl Served {
     /// When serving had failed.
     pub async fn stop(self) -> Result<(), Failure> {
         self.stop.cancel();
-        let failed = |why: String| Failure::failed(format!("the API failed: {why}"), "look at the log");
         let served = self.task.await;
         // Nothing comes in any more: the house is told that these feeds end.
         let (feeds_stop, feeds_task) = self.feeds;
@@ -134,11 +133,7 @@ impl Served {
         if let Some(Err(error)) = futures::future::OptionFuture::from(feeds_task).await {
             tracing::error!(%error, "the feeds failed");
         }
-        match served {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(failed(error.to_string())),
-            Err(error) => Err(failed(error.to_string())),
-        }
+        served.map_err(|error| Failure::failed(format!("the API failed: {error}"), "look at the log"))
     }
 }
 

@@ -29,7 +29,7 @@ pub struct TestServer {
     settings: ApiSettings,
     client: reqwest::Client,
     stop: CancellationToken,
-    serving: Option<JoinHandle<std::io::Result<()>>>,
+    serving: Option<JoinHandle<()>>,
 }
 
 impl TestServer {
@@ -192,7 +192,7 @@ impl TestServer {
     pub async fn stop(mut self) {
         self.stop.cancel();
         if let Some(serving) = self.serving.take() {
-            done("serve", done("join the server", serving.await));
+            done("join the server", serving.await);
         }
         self.app.shutdown().await;
     }

@@ -2,7 +2,7 @@
 
 use super::answer::{listed, written};
 use crate::auth::Caller;
-use crate::extract::{Ids, KeyedJson, Limit, PageQuery, Params, VersionText};
+use crate::extract::{HeldTags, Ids, KeyedJson, Limit, PageQuery, Params, VersionText};
 use crate::problem::Problem;
 use crate::state::ApiState;
 use crate::wire::markets::{ActOnMarket, Market, MarketAction, SettleMarket};
@@ -11,12 +11,14 @@ use crate::wire::{List, schema};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use http::{HeaderValue, StatusCode};
 use overround_app::{Freshness, MarketAction as Done, MarketBoard, MarketFilter};
 use overround_domain::ids::{EventId, MarketId};
 use serde::Deserialize;
 use utoipa::IntoParams;
+
+const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// A market in a path.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -87,15 +89,15 @@ pub async fn get_market(
     State(state): State<ApiState>,
     Ids(path): Ids<MarketPath>,
     Params(params): Params<VersionParams>,
-    headers: HeaderMap,
+    held: HeldTags,
 ) -> Result<Response, Problem> {
     let least = params.min_version.map(|version| version.0);
     let board = state.app.market(path.market_id, least).await?;
     let etag = etag(&board);
-    let mut response = if holds(&headers, &etag) {
+    let mut response = if held.include(&etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Json(Market::from(board)).into_response()
+        ([(CONTENT_TYPE, APPLICATION_JSON)], state.market_texts.json(&board)?).into_response()
     };
     // A cache may keep it, and asks each time whether it still holds.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
@@ -109,14 +111,6 @@ pub async fn get_market(
 fn etag(board: &MarketBoard) -> String {
     let stale = if board.freshness == Freshness::Fresh { "" } else { "-stale" };
     format!("W/\"{}{stale}\"", board.snapshot.version)
-}
-
-/// Whether the reader holds what `etag` stands for (RFC 9110, weak comparison).
-fn holds(headers: &HeaderMap, etag: &str) -> bool {
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let wanted = opaque(etag);
-    let held = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    held.flat_map(|list| list.split(',')).any(|tag| tag.trim() == "*" || opaque(tag) == wanted)
 }
 
 /// Suspends a market

@@ -15,7 +15,6 @@ const FIELDS_MAX: usize = 32;
 /// A connection, on which one request at a time is sent.
 pub struct Client {
     stream: TcpStream,
-    request: Vec<u8>,
     answer: BytesMut,
 }
 
@@ -52,17 +51,15 @@ impl Client {
     pub async fn connect(server: SocketAddr) -> Result<Self, Broken> {
         let stream = TcpStream::connect(server).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, request: Vec::new(), answer: BytesMut::new() })
+        Ok(Self { stream, answer: BytesMut::new() })
     }
 
-    /// Sends a request, whose URI is a path, and waits for its answer: the status and the body.
+    /// Sends a request and waits for its answer: the status and the body.
     ///
     /// # Errors
     /// When the connection broke; it is not to be used again.
-    pub async fn send(&mut self, request: Request<Bytes>) -> Result<(u16, Bytes), Broken> {
-        self.request.clear();
-        write(&request, &mut self.request);
-        self.stream.write_all(&self.request).await?;
+    pub async fn send(&mut self, message: &[u8]) -> Result<(u16, Bytes), Broken> {
+        self.stream.write_all(message).await?;
         self.answer.clear();
         let head = loop {
             self.receive().await?;
@@ -85,20 +82,23 @@ impl Client {
     }
 }
 
-fn write(request: &Request<Bytes>, to: &mut Vec<u8>) {
+/// A request, whose URI is a path, as it is sent.
+pub fn message(request: &Request<Bytes>) -> Vec<u8> {
+    let mut message = Vec::with_capacity(1024);
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let length = request.body().len().to_string();
     let fields = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     for part in [request.method().as_str(), " ", path, " HTTP/1.1\r\n"] {
-        to.extend_from_slice(part.as_bytes());
+        message.extend_from_slice(part.as_bytes());
     }
     for (name, value) in fields.chain([(CONTENT_LENGTH.as_str(), length.as_bytes())]) {
         for part in [name.as_bytes(), b": ", value, b"\r\n"] {
-            to.extend_from_slice(part);
+            message.extend_from_slice(part);
         }
     }
-    to.extend_from_slice(b"\r\n");
-    to.extend_from_slice(request.body());
+    message.extend_from_slice(b"\r\n");
+    message.extend_from_slice(request.body());
+    message
 }
 
 /// The head of an answer, if all of it has come.

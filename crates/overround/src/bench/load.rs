@@ -1,6 +1,6 @@
 //! The load generator: keep-alive connections in a closed loop, or arrivals by a schedule.
 
-use super::client::Client;
+use super::client::{Client, message};
 use super::workload::{Draw, Shape, Workload, zipf};
 use crate::failure::{Failure, chain};
 use hdrhistogram::Histogram;
@@ -212,7 +212,7 @@ impl Clients {
             return;
         };
         let Some(request) = draw.request(host) else { return };
-        match client.send(request).await {
+        match client.send(&message(&request)).await {
             Ok((201, _)) => {
                 let now = Instant::now();
                 if window.holds(if scheduled { due } else { now }) {

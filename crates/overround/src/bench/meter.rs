@@ -1,6 +1,6 @@
 //! What a round cost: CPU by process, write-ahead log, disk, transactions.
 
-use super::client::Client;
+use super::client::{Client, message};
 use super::exposition::Exposition;
 use super::load::Tally;
 use super::machine::{Ticks, cpu_us, parent, tree_cpu_us};
@@ -170,7 +170,7 @@ async fn scrape(server: SocketAddr) -> Result<Exposition, Failure> {
     let request = Request::get("/metrics").header(HOST, server.to_string()).body(Bytes::new());
     let request = request.map_err(|error| failed(error.to_string()))?;
     let mut client = Client::connect(server).await.map_err(|error| failed(chain(&error)))?;
-    match client.send(request).await.map_err(|error| failed(chain(&error)))? {
+    match client.send(&message(&request)).await.map_err(|error| failed(chain(&error)))? {
         (200, body) => Ok(Exposition::read(&String::from_utf8_lossy(&body))),
         (status, _) => Err(failed(format!("it answered {status}"))),
     }

@@ -1,7 +1,7 @@
 //! Centrifugo beside us: the same frames to as many readers, by a WebSocket server that many use. It is measured at its
 //! cheapest: one process, its memory engine, no history, no checking of who connects.
 
-use super::super::client::Client;
+use super::super::client::{Client, message};
 use crate::failure::{Failure, chain};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
@@ -76,7 +76,7 @@ impl Centrifugo {
         let request =
             Request::post("/api/publish").header(HOST, host).header(CONTENT_TYPE, "application/json");
         let request = request.body(Bytes::from(body)).map_err(failed)?;
-        match self.client.send(request).await {
+        match self.client.send(&message(&request)).await {
             Ok((200, answer)) if !answer.starts_with(b"{\"error\"") => Ok(()),
             Ok((status, answer)) => Err(failed(format!("{status} {}", String::from_utf8_lossy(&answer)))),
             Err(error) => Err(failed(chain(&error))),

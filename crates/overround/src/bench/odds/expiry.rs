@@ -1,6 +1,6 @@
 //! `bench odds-expiry`: readers who all ask for one market right after it ran out, over two servers.
 
-use super::super::client::Client;
+use super::super::client::{Client, message};
 use super::super::load::{Generator, Tally, refusal, unreachable_server};
 use super::super::meter::{Measured, Meter};
 use super::super::options::Expiry;
@@ -139,14 +139,14 @@ impl Readers {
         let mut client = Client::connect(*server).await.map_err(|error| unreachable_server(&error))?;
         let request = Request::get(&self.path).header(HOST, host).header(AUTHORIZATION, &self.bearer);
         let request = request.body(Bytes::new());
-        let request = request.map_err(|error| Failure::failed(error, "report it"))?;
+        let request = message(&request.map_err(|error| Failure::failed(error, "report it"))?);
         self.ready.fetch_add(1, Ordering::SeqCst);
         let until = Instant::now() + PATIENCE;
         while self.ready.load(Ordering::SeqCst) < self.count && Instant::now() < until {
             sleep(Duration::from_millis(5)).await;
         }
         let sent = Instant::now();
-        match client.send(request).await {
+        match client.send(&request).await {
             Ok((200, body)) => {
                 let board: Result<Board, _> = serde_json::from_slice(&body);
                 if board.is_ok_and(|board| !board.stale) {

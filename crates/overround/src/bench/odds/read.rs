@@ -1,6 +1,6 @@
 //! `bench odds-read`: markets over HTTP against one server, beside GET from Redis over as many connections.
 
-use super::super::client::Client;
+use super::super::client::{Client, message};
 use super::super::load::{Generator, Tally, Window, refusal, unreachable_server};
 use super::super::meter::{Measured, Meter};
 use super::super::options::Odds;
@@ -12,8 +12,9 @@ use super::super::workload::bearer;
 use crate::failure::{Failure, chain};
 use crate::issuer;
 use bytes::Bytes;
+use http::Request;
 use http::header::{AUTHORIZATION, HOST};
-use http::{HeaderValue, Request, Uri};
+use overround_domain::markets::Snapshot;
 use overround_live::bench::Getter;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -51,29 +52,26 @@ pub async fn read(stage: &Stage<'_>, options: &Odds) -> Result<Report, Failure> 
 
 struct Readers {
     server: SocketAddr,
-    host: HeaderValue,
-    bearer: HeaderValue,
-    markets: Vec<Uri>,
+    /// A request for each market.
+    requests: Vec<Vec<u8>>,
     seed: u64,
 }
 
 impl Readers {
     fn new(stage: &Stage<'_>, options: &Odds, server: SocketAddr) -> Result<Self, Failure> {
-        let broken = |error: &dyn std::fmt::Display| Failure::failed(error, "report it");
-        let uri = |id| Uri::try_from(format!("/v1/markets/{id}")).map_err(|error| broken(&error));
-        Ok(Self {
-            host: HeaderValue::try_from(server.to_string()).map_err(|error| broken(&error))?,
-            bearer: bearer(&issuer::kept(stage.config)?, "reader")?,
-            markets: stage.markets.iter().map(|one| uri(one.market_id)).collect::<Result<_, _>>()?,
-            seed: options.turns.seed,
-            server,
-        })
+        let bearer = bearer(&issuer::kept(stage.config)?, "reader")?;
+        let request = |market: &Snapshot| {
+            let request = Request::get(format!("/v1/markets/{}", market.market_id));
+            let request = request.header(HOST, server.to_string()).header(AUTHORIZATION, &bearer);
+            request.body(Bytes::new()).map(|request| message(&request))
+        };
+        let requests: Result<_, _> = stage.markets.iter().map(request).collect();
+        let requests = requests.map_err(|error| Failure::failed(error, "report it"))?;
+        Ok(Self { server, requests, seed: options.turns.seed })
     }
 
-    fn request(&self, random: &mut ChaCha8Rng) -> Option<Request<Bytes>> {
-        let path = self.markets.get(random.random_range(0..self.markets.len()))?;
-        let request = Request::get(path.clone()).header(HOST, &self.host).header(AUTHORIZATION, &self.bearer);
-        request.body(Bytes::new()).ok()
+    fn request(&self, random: &mut ChaCha8Rng) -> Option<&[u8]> {
+        self.requests.get(random.random_range(0..self.requests.len())).map(Vec::as_slice)
     }
 
     /// One connection's reads.
