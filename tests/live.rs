@@ -9,6 +9,7 @@ use overround_live::{
 };
 use overround_testkit::{RedisPlace, on_every_redis};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use uuid::Uuid;
 
 const LIFETIME: Lifetime = Lifetime { fresh_ms: 8_000, stale_ms: 2_000 };
@@ -55,6 +56,7 @@ on_every_redis!(
     the_floor_outlives_the_snapshot,
     the_server_s_clock_counts_ages_from_the_write,
     a_snapshot_is_fresh_then_stale_then_expired,
+    what_is_loaded_under_a_lease_is_as_old_as_the_lease,
     a_renewal_starts_the_windows_again,
     a_trader_s_version_keeps_the_age,
     versions_never_go_back_whoever_writes,
@@ -282,6 +284,31 @@ async fn what_is_not_valid_changes_nothing(place: RedisPlace) {
     assert!(matches!(write, Err(Error::Refused(_))), "another kind of value: {write:?}");
     let keys: i64 = raw.everywhere::<i64>(&["DBSIZE"]).await.into_iter().sum();
     assert_eq!(keys, 1, "the floor was not moved either");
+}
+
+async fn what_is_loaded_under_a_lease_is_as_old_as_the_lease(place: RedisPlace) {
+    let (live, mut raw) = (Live::connect(&place.url).unwrap(), place);
+    let minute = Duration::from_secs(60);
+    let lease = live.take_lease(market(1), minute).await.unwrap().unwrap();
+    assert!(live.take_lease(market(1), minute).await.unwrap().is_none(), "it is taken");
+    // Whoever loads it was held up for seven seconds by now.
+    let key = format!("markets:{{{}}}:lease", market(1));
+    let _: i64 = raw.command(&["PEXPIRE", &key, "53000"]).await;
+    let first = snapshot(market(1), 1);
+    let lifetime = Lifetime { stale_ms: 60_000, ..LIFETIME };
+    let word = Word::Confirmed { at: T0, ago_ms: 1_500, lifetime };
+    let write = |snapshot, lease| SnapshotWrite { snapshot, word, lease };
+    assert_eq!(live.write_one(write(&first, Some(&lease)), Now::Server).await.unwrap(), Write::Applied);
+    let seen = held(&live, market(1), Now::Server).await.unwrap();
+    assert!(seen.age_ms.unwrap() >= 8_500 && seen.freshness == Freshness::Stale, "{seen:?}");
+    let left: i64 = raw.command(&["PTTL", &format!("markets:{{{}}}", market(1))]).await;
+    assert!((1..=59_500).contains(&left), "it is kept for {left} ms");
+
+    // What is written under a lease that is another's by now is not stored.
+    live.give_back(market(1), &lease).await.unwrap();
+    live.take_lease(market(1), minute).await.unwrap().unwrap();
+    let second = snapshot(market(1), 2);
+    assert_eq!(live.write_one(write(&second, Some(&lease)), Now::Server).await.unwrap(), Write::Fenced);
 }
 
 async fn many_markets_go_at_once(place: RedisPlace) {

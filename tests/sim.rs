@@ -79,6 +79,9 @@ async fn house_and_model_agree_on_every_answer() {
     }
     assert!(report["replayed"].as_u64().unwrap() > 0);
     assert!(report["frames"].as_u64().unwrap() > 0);
+    for answer in ["ACCEPTED", "BETTING_SUSPENDED"] {
+        assert!(count(&report["stale"], answer) > 0, "no stale price was {answer}: {report}");
+    }
     let examined = |id| report["invariants"].as_array().unwrap().iter().find(|one| one["id"] == id).unwrap();
     assert!(examined("B5")["examined"].as_u64().unwrap() > 0);
     assert!(report["invariants"].as_array().unwrap().iter().all(|one| one["violations"] == 0));

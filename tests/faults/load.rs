@@ -8,6 +8,7 @@ use overround_app::Published;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -136,6 +137,7 @@ struct Progress {
     /// Accepted bets, by server.
     accepted: Vec<AtomicUsize>,
     unanswered: AtomicUsize,
+    refused: AtomicUsize,
     ends: AtomicBool,
 }
 
@@ -149,7 +151,16 @@ pub(crate) struct Load {
 impl Load {
     /// Starts it over all servers of the stage. The seed decides who bets what, and where.
     pub(crate) async fn start(stage: &Stage, seed: u64) -> Self {
-        let opened = (0..PLAYERS).map(|number| async move {
+        Self::of(0..PLAYERS, stage, seed).await
+    }
+
+    /// A light one, of players who have money enough.
+    pub(crate) async fn start_light(stage: &Stage, seed: u64) -> Self {
+        Self::of(1..POOR_EVERY, stage, seed).await
+    }
+
+    async fn of(players: Range<usize>, stage: &Stage, seed: u64) -> Self {
+        let opened = players.map(|number| async move {
             let is_poor = number % POOR_EVERY == 0;
             let funds = if is_poor { POOR_CENTS } else { RICH_CENTS };
             Player { is_poor, ..Player::with(stage, &format!("player-{number}"), funds).await }
@@ -205,6 +216,13 @@ impl Load {
         until("requests go unanswered", async || unanswered() >= wanted).await;
     }
 
+    /// Returns when so many more bets have been refused.
+    pub(crate) async fn until_refused(&self, more: usize) {
+        let refused = || self.progress.refused.load(Ordering::SeqCst);
+        let wanted = refused() + more;
+        until("bets are refused", async || refused() >= wanted).await;
+    }
+
     /// Ends it: what the players were told.
     pub(crate) async fn stop(self) -> Ledger {
         self.progress.ends.store(true, Ordering::SeqCst);
@@ -244,9 +262,11 @@ impl Bettor {
                         tokio::time::sleep(AFTER_NO_ANSWER).await;
                     }
                     told => {
-                        if matches!(told, Answer::Accepted { .. }) {
-                            self.progress.accepted[at].fetch_add(1, Ordering::SeqCst);
+                        match &told {
+                            Answer::Accepted { .. } => &self.progress.accepted[at],
+                            _ => &self.progress.refused,
                         }
+                        .fetch_add(1, Ordering::SeqCst);
                         line.answer = Some(told);
                         break;
                     }

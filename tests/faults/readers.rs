@@ -60,7 +60,7 @@ impl Reader {
 
     /// Ends the reader, and checks that what it saw rose by one within an epoch, or by as much as it was told to have
     /// missed, and rose at all between epochs.
-    fn check(self) {
+    pub(crate) fn check(self) {
         self.task.abort();
         let frames = self.frames.lock().unwrap();
         let mut last: Option<(&str, i64)> = None;

@@ -150,11 +150,18 @@ impl Stage {
             runtime,
             folder,
         };
-        for number in 0..servers {
-            let log = stage.folder.state_dir().join(format!("server-{number}.log"));
-            stage.servers.push(Server::start(stage.settings.clone(), log).await);
+        for _ in 0..servers {
+            stage.start_server(&[]).await;
         }
         stage
+    }
+
+    /// Starts another server, with settings of its own beside those of all.
+    pub(crate) async fn start_server(&mut self, own: &[(&'static str, String)]) {
+        let log = self.folder.state_dir().join(format!("server-{}.log", self.servers.len()));
+        let mut settings = self.settings.clone();
+        settings.0.extend_from_slice(own);
+        self.servers.push(Server::start(settings, log).await);
     }
 
     /// A token for `subject`, good for an hour.

@@ -12,11 +12,17 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Lease {
     token: String,
+    length_ms: u64,
 }
 
 impl Lease {
     pub(crate) fn token(&self) -> &str {
         &self.token
+    }
+
+    /// How long it lasts from its beginning.
+    pub(crate) const fn length_ms(&self) -> u64 {
+        self.length_ms
     }
 }
 
@@ -28,10 +34,10 @@ impl Live {
     pub async fn take_lease(&self, market: MarketId, for_: Duration) -> Result<Option<Lease>, Error> {
         let token = format!("{:032x}", rand::random::<u128>());
         let mut set = Cmd::new();
-        let ms = u64::try_from(for_.as_millis()).unwrap_or(u64::MAX).max(1);
-        set.arg("SET").arg(lease_key_of(market)).arg(&token).arg("NX").arg("PX").arg(ms);
+        let length_ms = u64::try_from(for_.as_millis()).unwrap_or(u64::MAX).max(1);
+        set.arg("SET").arg(lease_key_of(market)).arg(&token).arg("NX").arg("PX").arg(length_ms);
         let taken: Option<String> = self.connection.ask(&set).await?;
-        Ok(taken.map(|_| Lease { token }))
+        Ok(taken.map(|_| Lease { token, length_ms }))
     }
 
     /// Gives a lease back before its end, if it is still held.

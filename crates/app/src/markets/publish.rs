@@ -40,9 +40,9 @@ type Remembered = (SourceMarket, Option<Arc<Entry>>);
 pub(super) struct Confirmed<'a> {
     /// When it was given, on this application's clock.
     pub at: Timestamp,
-    /// How many milliseconds ago that was.
+    /// How many milliseconds ago that was; or had been when the lease was taken that it was asked for under.
     pub ago_ms: i64,
-    /// The lease that it was asked for under, if it was.
+    /// That lease, if there is one.
     pub lease: Option<&'a Lease>,
 }
 
@@ -134,10 +134,16 @@ impl App {
         self.publish_changed(by, word, reread.collect(), answers).await
     }
 
-    /// Takes what a provider says of a market that it was asked for under a lease.
-    pub(super) async fn publish_told(&self, row: &MarketRow, told: Told, lease: &Lease) -> Result<(), Error> {
+    /// Takes what a provider says of a market that it was asked for at an instant, under a lease.
+    pub(super) async fn publish_told(
+        &self,
+        row: &MarketRow,
+        asked: Timestamp,
+        told: Told,
+        lease: &Lease,
+    ) -> Result<(), Error> {
         self.ready_partitions().await?;
-        let (at, ago_ms) = (self.clock().now().plus_millis(-told.age_ms), told.age_ms);
+        let (at, ago_ms) = (asked.plus_millis(-told.age_ms), told.age_ms);
         let by = By { producer: &row.producer, source: &row.source, speaker: None };
         let word = Confirmed { at, ago_ms, lease: Some(lease) };
         let _publishes = self.markets_state().publishes().await;

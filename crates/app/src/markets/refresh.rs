@@ -160,32 +160,28 @@ impl App {
                 let by = Confirmed { at: sign.at, ago_ms: sign.ago_ms, lease: Some(lease) };
                 return self.show_row(row, Some(by), lease).await;
             }
-            if let Some(told) = self.ask_provider(&row).await
+            // Who paused past the lease's end neither asks beside its next holder nor believes what it was told.
+            let asked = self.clock().now();
+            if Instant::now() < ends
+                && let Some(told) = self.ask_provider(&row).await
                 && Instant::now() < ends
             {
-                return self.publish_told(&row, told, lease).await.map(|()| true);
+                return self.publish_told(&row, asked, told, lease).await.map(|()| true);
             }
         }
         count_load("row");
         self.show_row(row, None, lease).await
     }
 
-    /// What the configured provider says of a market, with an age that counts the answer's way; none if it is not its
-    /// market, or the provider is of no help.
+    /// What the configured provider says of a market; none if it is not its market, or the provider is of no help.
     async fn ask_provider(&self, row: &MarketRow) -> Option<Told> {
         let provider = self.settings().provider.as_ref()?;
         if provider.producer() != row.producer {
             return None;
         }
         count_load("provider");
-        let asked = Instant::now();
         match timeout(WAIT, provider.told(&row.source_key)).await {
-            Ok(Ok(told)) => {
-                let mut told = told?;
-                let took = i64::try_from(asked.elapsed().as_millis()).unwrap_or(i64::MAX);
-                told.age_ms = told.age_ms.saturating_add(took);
-                return Some(told);
-            }
+            Ok(Ok(told)) => return told,
             Ok(Err(error)) => tracing::warn!(%error, market = %row.id, "a market's prices cannot be had"),
             Err(_) => tracing::warn!(market = %row.id, "the price provider does not answer in time"),
         }

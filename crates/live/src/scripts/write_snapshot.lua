@@ -8,8 +8,9 @@
 --         KEPT         somebody else's, who changed it: its ages and expiry stay as they are
 --         UNCONFIRMED  nobody's: it is shown, and not for sale
 --       2 version   3 confirmedAt   4 the instant ages count from; '' is this server's clock
---       5 for how long its source's word had been given by then   6 freshMs   7 staleMs
---       8 how long the snapshot lives   9 how long the clock lives   10 how long the stream lives (all in milliseconds)
+--       5 for how long its source's word had been given by then; of one that is asked for under a lease, by when that was
+--         taken, and the lease's length is added: its rest is taken off here   6 freshMs   7 staleMs
+--       8 how long the snapshot lives from its source's word on   9 how long the clock lives   10 how long the stream lives (all in milliseconds)
 --       11 how many versions the stream keeps   12 the epoch, should a new one begin
 --       13 the token of the lease that this is written under; '' is none
 --       14... the other fields of the hash, name and value in turn
@@ -108,13 +109,18 @@ if word == 'KEPT' then
   return { 'APPLIED', ARGV[2] }
 end
 local confirmed_at, ages_from, fresh_ms, stale_ms = ARGV[3], ARGV[4], ARGV[6], ARGV[7]
+local ago = whole(ARGV[5])
+if word == 'CONFIRMED' and ARGV[13] ~= '' then
+  -- What was asked for under a lease is as old as the lease at least, however long its way here took.
+  ago = ago - redis.call('PTTL', KEYS[4])
+end
 if word == 'UNCONFIRMED' then
   confirmed_at, ages_from, fresh_ms, stale_ms = '', '', '0', '0'
 elseif ages_from == '' then
   local time = redis.call('TIME')
-  ages_from = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) - whole(ARGV[5]))
+  ages_from = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) - ago)
 end
 redis.call('HSET', KEYS[1], 'version', ARGV[2], 'confirmedAt', confirmed_at, 'agesFrom', ages_from,
   'freshMs', fresh_ms, 'staleMs', stale_ms, unpack(ARGV, 14))
-redis.call('PEXPIRE', KEYS[1], ARGV[8])
+redis.call('PEXPIRE', KEYS[1], math.max(1, whole(ARGV[8]) - ago))
 return { 'APPLIED', ARGV[2] }

@@ -25,13 +25,15 @@ pub struct SimReport {
     resent: u64,
     /// Frames that readers of the stream saw, cut off now and then.
     frames: u64,
+    /// Bets on prices that nobody had confirmed for a while: taken within their window, or refused past it.
+    stale: BTreeMap<&'static str, u64>,
     invariants: Vec<Invariant>,
 }
 
 impl SimReport {
     /// The report of a run that is over.
     pub fn new(seed: u64, tally: Tally, doctor: DoctorReport) -> Self {
-        let Tally { steps, answers, closed, replayed, resent, frames } = tally;
+        let Tally { steps, answers, closed, replayed, resent, frames, stale } = tally;
         let operations = answers.iter().map(|(asked, counts)| (*asked, counts.values().sum())).collect();
         let mut outcomes = BTreeMap::new();
         for (outcome, count) in answers.values().flatten() {
@@ -48,6 +50,7 @@ impl SimReport {
             replayed,
             resent,
             frames,
+            stale,
             invariants: doctor.invariants,
         }
     }
@@ -69,11 +72,12 @@ pub fn tables(report: &SimReport) -> String {
     let invariants = report.invariants.clone();
     let total: u64 = report.operations.values().sum();
     format!(
-        "{total} operations, by their answers ({} replayed, {} sent again), and {} frames of the stream\n{}\nbets paid\n{}\n{}\nseed {}: {} steps, house and model agree",
+        "{total} operations, by their answers ({} replayed, {} sent again), and {} frames of the stream\n{}\nbets on stale prices\n{}\nbets paid\n{}\n{}\nseed {}: {} steps, house and model agree",
         report.replayed,
         report.resent,
         report.frames,
         answers.collect::<Vec<_>>().join("\n"),
+        counts(2, &report.stale).join("\n"),
         counts(2, &report.closed).join("\n"),
         doctor_table(&DoctorReport { ok: report.ok, invariants }),
         report.seed,

@@ -1,7 +1,7 @@
 //! A run: two processes over one database and one Redis, step after step, each compared.
 
 use super::calls::{Ask, Cast, Given, OpId, send};
-use super::check::{Mismatch, Round, look, new_entries, sweep};
+use super::check::{Mismatch, Round, learn_windows, look, new_entries, sweep};
 use super::model::{Closed, Limits, Model};
 use super::narrow::Choice;
 use super::resolve::{Log, resolve};
@@ -17,6 +17,7 @@ use futures::future::join_all;
 use overround_app::{App, Clock};
 use overround_domain::betting::BetResult;
 use overround_domain::time::Timestamp;
+use overround_live::Live;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -37,6 +38,8 @@ pub struct Tally {
     pub resent: u64,
     /// Frames that readers of the stream saw.
     pub frames: u64,
+    /// Bets on prices that nobody confirmed for a while, by their answer.
+    pub stale: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
@@ -91,6 +94,7 @@ pub fn bounded(config: &Config) -> Config {
 /// The house in two processes, and the model beside it.
 pub struct Run {
     systems: Vec<System>,
+    live: Live,
     clocks: Vec<Clock>,
     cast: Cast,
     model: Model,
@@ -123,11 +127,13 @@ impl Run {
         for clock in &clocks {
             systems.push(System::start(&config, stores, clock.clone(), None).await?);
         }
+        let live = Live::connect(stores.redis().reveal());
+        let live = live.map_err(|error| Failure::failed(error, "correct redis_url (OVERROUND_REDIS_URL)"))?;
         let cast = Cast { run: Uuid::now_v7().to_string() };
         let apps: Vec<App> = systems.iter().map(|system| system.app.clone()).collect();
         let (watch, accounts) = (Watch::new(&apps), AccountWatch::new(&apps));
         let (model, log, tally) = (Model::new(limits), Log::default(), Tally::default());
-        Ok(Self { systems, clocks, cast, model, watch, accounts, log, now, tally })
+        Ok(Self { systems, live, clocks, cast, model, watch, accounts, log, now, tally })
     }
 
     /// Plays the prelude and then the chosen steps, or all from the first on until it is time to end.
@@ -194,6 +200,9 @@ impl Run {
                     renewed,
                 )));
             }
+            if let Err(mismatch) = learn_windows(&self.live, &mut self.model, self.now).await? {
+                return Ok(Err(mismatch));
+            }
         }
         let asks: Vec<Ask> =
             batch.ops.iter().flat_map(|op| resolve(&self.model, &self.log, &self.cast, op)).collect();
@@ -208,6 +217,10 @@ impl Run {
             Err(mismatch) => return Ok(Err(mismatch)),
         };
         touched.closed.iter().for_each(|closed| self.tally.pay(closed));
+        touched.stale.iter().for_each(|answer| *self.tally.stale.entry(answer).or_insert(0) += 1);
+        if let Err(mismatch) = learn_windows(&self.live, &mut self.model, self.now).await? {
+            return Ok(Err(mismatch));
+        }
         self.log.forget_before(batch.step);
         let markets = self.model.markets.values().map(|market| market.id).collect();
         let looked = look(&apps, &self.model, &touched).await;

@@ -95,7 +95,7 @@ pub async fn sweep(apps: &[App], model: &mut Model) -> Result<Result<(), Mismatc
     let all = Touched {
         bets: model.bets.keys().copied().collect(),
         markets: model.markets.keys().copied().collect(),
-        closed: Vec::new(),
+        ..Touched::default()
     };
     if let Err(mismatch) = look(apps, model, &all).await {
         return Ok(Err(mismatch));

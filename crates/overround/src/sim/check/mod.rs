@@ -14,8 +14,10 @@ mod money;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod windows;
 
 pub use look::{look, new_entries, sweep};
+pub use windows::learn_windows;
 
 use super::calls::{Ask, Call, Given, OpId, Value};
 use super::model::{Account, Closed, Market, Model, Told};
@@ -78,6 +80,8 @@ pub struct Touched {
     pub markets: BTreeSet<usize>,
     /// How the bets that were paid ended.
     pub closed: Vec<Closed>,
+    /// How bets were answered by prices that ran out: taken within their window, or refused past it.
+    pub stale: Vec<&'static str>,
 }
 
 /// The markets of a step by id, before it and after.

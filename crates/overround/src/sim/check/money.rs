@@ -35,6 +35,7 @@ impl Round<'_> {
         if let Some((ask, given)) = stranger {
             return Err(Mismatch::of(ask, of_nobody(ask), given));
         }
+        touched.stale = markets.stale_answers(leads, self.now);
         for (ask, given) in leads {
             if let (Call::Bet { account, bet }, Value::Placed(receipt)) = (&ask.call, &given.value) {
                 touched.bets.insert(receipt.id);

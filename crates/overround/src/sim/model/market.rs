@@ -11,10 +11,10 @@ use overround_domain::markets::{
 use overround_domain::money::Currency;
 use overround_domain::odds::Price;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
-/// A snapshot is sold for at least so long after its producer's last sign of life, and never longer than
-/// that; between them it depends on the lifetime that was drawn.
-const SOLD_MS: (i64, i64) = (10_000, 18_000);
+/// For how long after its producer's last sign of life a market may be sold, at least and at most.
+pub const SOLD_MS: RangeInclusive<i64> = 10_000..=18_000;
 
 /// A runner with what stands on the board for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,8 @@ pub struct Market {
     pub in_play: bool,
     pub bet_delay_ms: i64,
     pub confirmed_at: i64,
+    /// For how long it is sold after that, as it was drawn: invariant M2.
+    pub sold_ms: i64,
     /// Every runner's, in their order, once it is settled.
     pub endings: Option<Vec<Ending>>,
 }
@@ -88,6 +90,7 @@ impl Market {
             in_play: false,
             bet_delay_ms: 0,
             confirmed_at: 0,
+            sold_ms: *SOLD_MS.start(),
             endings: None,
         }
     }
@@ -343,10 +346,17 @@ impl Market {
         }
     }
 
+    /// Whether its producer's last sign of life is within its window.
+    pub const fn is_in_window(&self, now: i64) -> bool {
+        now - self.confirmed_at < self.sold_ms
+    }
+
     /// Whether its snapshot may be on sale, and whether it may be missing. Nobody renews what is over.
     pub fn may_be_shown_or_not(&self, now: i64) -> (bool, bool) {
-        let age = now - self.confirmed_at;
-        (age < SOLD_MS.1, age >= SOLD_MS.0 || self.status.is_over())
+        if self.status.is_over() {
+            return (now - self.confirmed_at < *SOLD_MS.end(), true);
+        }
+        (self.is_in_window(now), !self.is_in_window(now))
     }
 }
 

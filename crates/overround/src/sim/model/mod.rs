@@ -15,7 +15,7 @@ mod tests;
 pub use bets::{Closed, Ending, Sight, Verdict, close, judge};
 pub use by_hand::{Handled, Posted, Stops, is_out_of_range};
 pub use limits::Factors;
-pub use market::{Market, Told};
+pub use market::{Market, SOLD_MS, Told};
 
 use overround_domain::betting::{PlaceBet, RefusalCode, RefusalData};
 use overround_domain::ids::{AccountId, BetId, EventId, MarketId, OutcomeId};

@@ -41,9 +41,9 @@ impl Draw {
     }
 
     fn batch(&mut self, step: u32) -> Batch {
-        // Now and then the producer is silent until nothing may be sold.
-        let silent = self.one_in(40);
-        let advance_ms = if silent { 30_000 } else { i64::from(20 + self.below(1_500)) };
+        // Now and then the producer is silent, until little may be sold or nothing.
+        let silent = self.one_in(24);
+        let advance_ms = i64::from(if silent { 7_000 + self.below(13_000) } else { 20 + self.below(1_500) });
         let renewed_by = (!silent && !self.one_in(6)).then(|| self.index(2));
         self.hot = self.one_in(5).then(|| self.index(ACCOUNTS - 8));
         let count = if self.one_in(4) { OPS_MAX } else { 1 + self.below(OPS_MAX) };
