@@ -4,7 +4,7 @@ use crate::cli::Binary;
 use serde_json::{Value, json};
 
 /// How every kind of act is answered, each several times in the steps of [`STEPS`].
-const MET: [(&str, &[&str]); 21] = [
+const MET: [(&str, &[&str]); 23] = [
     ("open_account", &["OPENED", "ACCOUNT_EXISTS"]),
     ("credit", &["MOVED", "ACCOUNT_FROZEN", "CURRENCY_MISMATCH", "INVALID"]),
     ("debit", &["MOVED", "ACCOUNT_FROZEN", "INSUFFICIENT_FUNDS", "INVALID"]),
@@ -20,6 +20,7 @@ const MET: [(&str, &[&str]); 21] = [
         "place_bet",
         &[
             "ACCEPTED",
+            "ACCEPTED_IN_PART",
             "DUPLICATED_REQUEST",
             "ACCOUNT_FROZEN",
             "UNKNOWN_MARKET",
@@ -50,6 +51,8 @@ const MET: [(&str, &[&str]); 21] = [
     ("release_margin", &["DONE"]),
     ("set_prices", &["DONE", "INVALID", "ILLEGAL_TRANSITION"]),
     ("set_limits", &["LIMITED"]),
+    ("set_sport_limits", &["LIMITED"]),
+    ("set_type_limits", &["LIMITED"]),
     ("release_prices", &["DONE", "ILLEGAL_TRANSITION"]),
     ("settle", &["DONE", "INVALID"]),
     ("pay_market", &["PAID"]),

@@ -1,6 +1,6 @@
 //! What is asked to be done to an account by hand.
 
-use super::calls::{Map, Value};
+use super::calls::{Cast, Map, Value};
 use overround_app::{Answer, App, Error, Keyed, Movement};
 use overround_domain::betting::Factor;
 use overround_domain::ids::{AccountId, PostingId};
@@ -57,11 +57,11 @@ impl Act {
     pub async fn send(
         self,
         app: &App,
+        cast: &Cast,
         account: AccountId,
         keyed: Keyed,
-        author: String,
     ) -> Result<Answer<Value>, Error> {
-        let reason = REASON.to_owned();
+        let (author, reason) = (cast.actor(), REASON.to_owned());
         let by = |amount, currency, author, reason| Movement {
             amount: Cents::new(amount),
             currency,
@@ -85,7 +85,7 @@ impl Act {
             }
             Self::Factor { sport, pct } => {
                 let factor = Factor::from_pct(pct).map_err(Error::internal)?;
-                let set = app.set_account_factor(account, sport.to_owned(), factor, &author, keyed, reason);
+                let set = app.set_account_factor(account, cast.sport(sport), factor, &author, keyed, reason);
                 return Ok(set.await?.map(Value::Factored));
             }
         };

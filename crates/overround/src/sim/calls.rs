@@ -6,7 +6,7 @@ use overround_app::{
     AccountView, Answer, App, BetReceipt, Error, FactorView, FreezeView, KeptRefusal, Keyed, LimitView,
     MarketAction, Paid, PostingView, Published, SettleMarket,
 };
-use overround_domain::betting::{LegResult, PlaceBet, RefusalCode};
+use overround_domain::betting::{LegResult, LimitScope, PlaceBet, RefusalCode, StakeLimits};
 use overround_domain::ids::{AccountId, MarketId, OutcomeId, UserId};
 use overround_domain::markets::SourceMarket;
 use overround_domain::money::{Cents, Currency};
@@ -45,6 +45,7 @@ pub enum Call {
     Bet { account: AccountId, bet: PlaceBet },
     Publish { slot: usize, said: Box<SourceMarket> },
     Trade { slot: usize, market: MarketId, act: TradeAct, reason: String },
+    Limit { scope: LimitScope, currency: Currency, limits: StakeLimits, reason: String },
     Settle { slot: usize, market: MarketId, outcomes: BTreeMap<OutcomeId, LegResult>, reason: String },
     Pay { slot: usize, market: MarketId },
 }
@@ -58,6 +59,8 @@ impl Call {
             Self::Bet { .. } => "place_bet",
             Self::Publish { .. } => "publish",
             Self::Trade { act, .. } => act.name(),
+            Self::Limit { scope: LimitScope::Sport(_), .. } => "set_sport_limits",
+            Self::Limit { .. } => "set_type_limits",
             Self::Settle { .. } => "settle",
             Self::Pay { .. } => "pay_market",
         }
@@ -78,7 +81,9 @@ impl Call {
         match &mut other {
             Self::ByHand { act, .. } => act.twist(),
             Self::Bet { bet, .. } => bet.stake = Cents::new(bet.stake.get().saturating_add(1)),
-            Self::Trade { reason, .. } | Self::Settle { reason, .. } => reason.push_str(" again"),
+            Self::Trade { reason, .. } | Self::Settle { reason, .. } | Self::Limit { reason, .. } => {
+                reason.push_str(" again");
+            }
             // What their hash is made of says so: see `Cast::keyed`.
             Self::Open { .. } | Self::Publish { .. } | Self::Pay { .. } => {}
         }
@@ -133,6 +138,7 @@ impl Value {
             Self::Opened(_) => "OPENED",
             Self::Moved(_) => "MOVED",
             Self::Frozen(view) => view.status.as_str(),
+            Self::Placed(receipt) if receipt.requested_stake.is_some() => "ACCEPTED_IN_PART",
             Self::Placed(_) => "ACCEPTED",
             Self::Acted(_) => "DONE",
             Self::Limited(_) => "LIMITED",
@@ -194,6 +200,16 @@ impl Cast {
         format!("sim:{}", self.run)
     }
 
+    /// A sport's name, which begins with the sport's own.
+    pub fn sport(&self, sport: &str) -> String {
+        format!("{sport} {}", self.run)
+    }
+
+    /// The type of its markets.
+    pub fn market_type(&self) -> String {
+        format!("SIMULATED {}", self.run)
+    }
+
     /// A slot's user: two slots in a row are one user's, in two currencies.
     pub fn user(&self, slot: usize) -> UserId {
         overround_api::user_id_of(&self.actor(), &format!("player-{}", slot / 2))
@@ -234,7 +250,7 @@ async fn once(app: &App, cast: &Cast, ask: &Ask) -> Result<Answer<Value>, Error>
         Call::Open { user, currency, .. } => {
             Ok(app.open_account(&actor, keyed, user, currency).await?.map(Value::Opened))
         }
-        Call::ByHand { account, act } => act.send(app, account, keyed, actor).await,
+        Call::ByHand { account, act } => act.send(app, cast, account, keyed).await,
         Call::Bet { account, bet } => {
             Ok(app.place_bet(account, keyed, bet).await?.map(|receipt| Value::Placed(Box::new(receipt))))
         }
@@ -246,6 +262,10 @@ async fn once(app: &App, cast: &Cast, ask: &Ask) -> Result<Answer<Value>, Error>
             Ok(Answer::first(Value::Published(Box::new(one))))
         }
         Call::Trade { market, act, reason, .. } => act.send(app, cast, market, keyed, reason).await,
+        Call::Limit { scope, currency, limits, reason } => {
+            let set = app.set_limits(scope, currency, limits, &actor, keyed, reason).await?;
+            Ok(set.map(|view| Value::Limited(Box::new(view))))
+        }
         Call::Settle { market, outcomes, reason, .. } => {
             let settle = SettleMarket { outcomes, reason: Some(reason) };
             Ok(app.record_result(market, &actor, keyed, settle).await?.map(Value::Acted))

@@ -10,11 +10,11 @@ use super::calls::{Ask, Call, Cast, OpId, Value};
 use super::model::{Account, Market, Model, Posted, Stops};
 use super::trades::TradeAct;
 use super::workload::{
-    Amount, BetPlan, Change, HandPlan, Kind, LegFlaw, LegPlan, Op, SettleFlaw, Target, Trade, currency_of,
-    pounds,
+    Amount, BetPlan, Change, HandPlan, Kind, LegFlaw, LegPlan, Op, SettleFlaw, Target, Trade, Wide,
+    currency_of, pounds,
 };
 use messages::changed;
-use overround_domain::betting::{FillMode, Fraction, LegRequest, LegResult, LegType, PlaceBet};
+use overround_domain::betting::{FillMode, Fraction, LegRequest, LegResult, LegType, LimitScope, PlaceBet};
 use overround_domain::ids::{AccountId, MarketId, OutcomeId, PostingId};
 use overround_domain::markets::{Line, MarketStatus, SourceMarket};
 use overround_domain::money::{Cents, Currency};
@@ -129,6 +129,14 @@ impl Resolver<'_> {
                 };
                 Call::Trade { slot: *slot, market, act: asked, reason: "simulated".to_owned() }
             }
+            Kind::Limit { of, currency_of: slot, limits } => {
+                let scope = match of {
+                    Wide::Sport(sport) => LimitScope::Sport(self.cast.sport(sport)),
+                    Wide::Type => LimitScope::MarketType(self.cast.market_type()),
+                };
+                let reason = "simulated".to_owned();
+                Call::Limit { scope, currency: currency_of(*slot), limits: *limits, reason }
+            }
             Kind::Settle { slot, endings, flaw } => self.settle(*slot, endings, *flaw)?,
             Kind::Pay { slot } => Call::Pay { slot: *slot, market: self.market(*slot)?.id },
             Kind::Replay { .. } => return None,
@@ -157,7 +165,7 @@ impl Resolver<'_> {
                 found.is_some_and(|market| market.takes_part(&act.runners()))
             }
             Call::Settle { .. } => matches!(self.op.kind, Kind::Settle { flaw: SettleFlaw::None, .. }),
-            Call::Open { .. } => true,
+            Call::Open { .. } | Call::Limit { .. } => true,
             Call::Publish { .. } | Call::Pay { .. } => false,
         }
     }
@@ -245,7 +253,7 @@ impl Resolver<'_> {
         }
         let bet = PlaceBet {
             stake: Cents::new(self.amount(plan.slot, plan.stake)),
-            fill: FillMode::Normal,
+            fill: if plan.fills { FillMode::FillAndKill } else { FillMode::Normal },
             currency: currency(plan.slot, plan.foreign),
             price_policy: plan.policy,
             confirm_duplicate: plan.confirms,
@@ -342,7 +350,12 @@ impl Resolver<'_> {
             }
             Some(market) if market.endings.is_none() => changed(&market.said, change),
             Some(market) if self.model.has_open_legs(market.id) => market.said.clone(),
-            _ => template(slot, self.model.generations.get(&slot).copied().unwrap_or(0)),
+            _ => {
+                let mut said = template(slot, self.model.generations.get(&slot).copied().unwrap_or(0));
+                said.event.sport = self.cast.sport(&said.event.sport);
+                said.market_type = self.cast.market_type();
+                said
+            }
         }
     }
 }

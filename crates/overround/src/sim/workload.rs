@@ -25,6 +25,11 @@ const OPS_MAX: u32 = 40;
 /// The sports of its events, in turn.
 pub const SPORTS: [&str; 2] = ["football", "tennis"];
 
+/// A sport by the name that a run gives it.
+pub fn sport_of(name: &str) -> &str {
+    name.split_once(' ').map_or(name, |(sport, _)| sport)
+}
+
 /// A second currency.
 pub fn pounds() -> Currency {
     "GBP".parse().unwrap_or(Currency::EUR)
@@ -73,6 +78,12 @@ pub enum Kind {
         slot: usize,
         act: Trade,
     },
+    /// Bets in the currency of a slot are limited so, on many markets; once a step at most.
+    Limit {
+        of: Wide,
+        currency_of: usize,
+        limits: StakeLimits,
+    },
     Settle {
         slot: usize,
         endings: Vec<u32>,
@@ -86,6 +97,14 @@ pub enum Kind {
         steps_back: u32,
         pick: u32,
     },
+}
+
+/// Which markets are limited at once.
+#[derive(Debug, Clone, Copy)]
+pub enum Wide {
+    Sport(&'static str),
+    /// All of the run's.
+    Type,
 }
 
 /// How much money is moved or staked.
@@ -143,6 +162,8 @@ pub struct BetPlan {
     pub slot: usize,
     pub legs: Vec<LegPlan>,
     pub stake: Amount,
+    /// Whether so much of it is wanted as may be had.
+    pub fills: bool,
     pub policy: PricePolicy,
     pub confirms: bool,
     pub foreign: bool,

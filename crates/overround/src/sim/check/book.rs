@@ -121,7 +121,7 @@ impl<'a> Book<'a> {
         let (expected, by_hand) = match (&ask.call, &given.value) {
             (Call::Bet { bet, .. }, Value::Placed(receipt)) => {
                 self.placed(ask, bet, receipt)?;
-                ((EntryType::Hold, -bet.stake.get()), false)
+                ((EntryType::Hold, -receipt.stake.get()), false)
             }
             (Call::ByHand { act, .. }, Value::Moved(view)) => {
                 let amount = self.moved(ask, act, view, entry)?;
@@ -171,7 +171,7 @@ impl<'a> Book<'a> {
         let oldest = self.now - self.limits.duplicate_window_ms;
         self.account.purse.recent.retain(|(_, at)| *at > oldest);
         self.account.purse.recent.push((Slip::of(bet), self.now));
-        self.account.held += bet.stake.get();
+        self.account.held += receipt.stake.get();
         Ok(())
     }
 
@@ -222,8 +222,10 @@ impl<'a> Book<'a> {
         }
         let mut verdicts = Vec::new();
         for way in ways {
-            for factors in &self.factors {
-                let verdict = judge(self.limits, purse, factors, bet, &way, self.now);
+            for levels in
+                self.factors.iter().flat_map(|one| self.markets.wide.iter().map(move |wide| (one, wide)))
+            {
+                let verdict = judge(self.limits, purse, levels, bet, &way, self.now);
                 if !verdicts.contains(&verdict) {
                     verdicts.push(verdict);
                 }
@@ -294,10 +296,11 @@ fn is_receipt_of(
     account: AccountId,
     now: i64,
 ) -> bool {
-    let Verdict::Accepted { payout, bet_delay_ms, legs } = verdict else { return false };
+    let Verdict::Accepted { stake, payout, bet_delay_ms, legs } = verdict else { return false };
     let kind = if bet.legs.len() > 1 { BetKind::Parlay } else { BetKind::Single };
-    let whole = (receipt.kind, receipt.stake, receipt.currency, receipt.account_id)
-        == (kind, bet.stake, bet.currency, account)
+    let requested = (bet.stake.get() != *stake).then_some(bet.stake);
+    let whole = (receipt.kind, receipt.currency, receipt.account_id) == (kind, bet.currency, account)
+        && (receipt.stake.get(), receipt.requested_stake) == (*stake, requested)
         && (receipt.potential_payout.get(), receipt.bet_delay_ms) == (*payout, *bet_delay_ms)
         && (receipt.price_policy, receipt.void_policy) == (bet.price_policy, VoidPolicy::Leg)
         && receipt.accepted_at.millis() == now

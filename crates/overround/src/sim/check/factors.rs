@@ -4,6 +4,7 @@ use super::{Heard, Mismatch};
 use crate::sim::acts::Act;
 use crate::sim::calls::{Call, Value};
 use crate::sim::model::{Account, Factors};
+use crate::sim::workload::sport_of;
 use std::collections::BTreeMap;
 
 /// The factors that a bet of the step can have been limited by: those before it, and after each that was set. They lie
@@ -14,7 +15,7 @@ pub(super) fn in_order(account: &mut Account, asked: &[&Heard], now: i64) -> Res
         let Call::ByHand { act: Act::Factor { sport, pct }, .. } = &ask.call else { continue };
         let Value::Factored(view) = &given.value else { return Err(Mismatch::of(ask, "it is set", given)) };
         let model = (account.id, *sport, *pct, now);
-        let house = (view.account_id, view.sport.as_str(), view.factor.pct(), view.changed_at.millis());
+        let house = (view.account_id, sport_of(&view.sport), view.factor.pct(), view.changed_at.millis());
         let numbered = by_sport.entry(sport).or_default();
         if model != house || numbered.insert(view.version, *pct).is_some() {
             return Err(Mismatch::of(ask, model, view));

@@ -20,11 +20,11 @@ pub use look::{look, new_entries, sweep};
 pub use windows::learn_windows;
 
 use super::calls::{Ask, Call, Given, OpId, Value};
-use super::model::{Account, Closed, Market, Model, Told};
+use super::model::{Account, Bound, Closed, Market, Model, Told, WideBounds};
 use super::resolve::Log;
 use super::trades::TradeAct;
 use overround_app::{EntryView, MarketAction, Published, Recorded};
-use overround_domain::betting::{LimitScope, RefusalCode, StakeLimits};
+use overround_domain::betting::{LimitScope, RefusalCode};
 use overround_domain::ids::{AccountId, BetId, MarketId};
 use overround_domain::markets::SourceMarket;
 use overround_domain::money::Currency;
@@ -88,6 +88,8 @@ pub struct Touched {
 struct Markets {
     before: BTreeMap<MarketId, Market>,
     after: BTreeMap<MarketId, Market>,
+    /// What limits more than one of them, before the step and where that changes after it.
+    wide: Vec<WideBounds>,
 }
 
 impl Round<'_> {
@@ -109,7 +111,7 @@ impl Round<'_> {
             let all = model.markets.values().chain(&model.retired);
             all.map(|one| (one.id, one.clone())).collect()
         };
-        let before = by_id(self.model);
+        let (before, mut wide) = (by_id(self.model), vec![self.model.wide.clone()]);
         let mut leads = Vec::new();
         for copies in groups.values() {
             let Some((first, _)) = copies.first() else { continue };
@@ -122,7 +124,10 @@ impl Round<'_> {
         for (ask, given) in &leads {
             self.acted(ask, given, &mut touched)?;
         }
-        let markets = Markets { before, after: by_id(self.model) };
+        if !wide.contains(&self.model.wide) {
+            wide.push(self.model.wide.clone());
+        }
+        let markets = Markets { before, after: by_id(self.model), wide };
         self.opened(&leads)?;
         self.money(&leads, &markets, &mut touched)?;
         for (ask, given) in leads {
@@ -200,6 +205,10 @@ impl Round<'_> {
 
     /// What a trader did.
     fn acted(&mut self, ask: &Ask, given: &Given, touched: &mut Touched) -> Result<(), Mismatch> {
+        if let Call::Limit { scope, currency, limits, .. } = &ask.call {
+            let bound = self.model.wide.entry((scope.clone(), *currency)).or_default().set(*limits);
+            return limited(bound, scope.clone(), *currency, ask, given);
+        }
         let (slot, id) = match &ask.call {
             Call::Trade { slot, market, .. } | Call::Settle { slot, market, .. } => (*slot, *market),
             _ => return Ok(()),
@@ -210,7 +219,8 @@ impl Round<'_> {
             Some(market) => {
                 touched.markets.insert(slot);
                 if let Call::Trade { act: TradeAct::Limit { currency, limits }, .. } = &ask.call {
-                    return limited(market, *currency, *limits, ask, given);
+                    let bound = market.limit(*currency, *limits);
+                    return limited(bound, LimitScope::Market(id), *currency, ask, given);
                 }
                 act(market, &ask.call, margin_bps)
             }
@@ -242,16 +252,15 @@ impl Round<'_> {
     }
 }
 
-/// A market's limits are set, and the answer says so.
+/// Limits are set, and the answer says so.
 fn limited(
-    market: &mut Market,
+    bound: Bound,
+    scope: LimitScope,
     currency: Currency,
-    limits: StakeLimits,
     ask: &Ask,
     given: &Given,
 ) -> Result<(), Mismatch> {
-    let bound = market.limit(currency, limits);
-    let model = (LimitScope::Market(market.id), currency, bound.limits, bound.version);
+    let model = (scope, currency, bound.limits, bound.version);
     match &given.value {
         Value::Limited(view) if model == (view.scope.clone(), view.currency, view.limits, view.version) => {
             Ok(())

@@ -5,7 +5,6 @@ use super::{Heard, Markets, Mismatch, Round, Touched};
 use crate::sim::calls::{Ask, Call, Value};
 use crate::sim::model::{Bet, Leg, is_out_of_range};
 use overround_app::{BetReceipt, Paid};
-use overround_domain::betting::PlaceBet;
 use overround_domain::ids::AccountId;
 use std::collections::BTreeMap;
 
@@ -37,9 +36,9 @@ impl Round<'_> {
         }
         touched.stale = markets.stale_answers(leads, self.now);
         for (ask, given) in leads {
-            if let (Call::Bet { account, bet }, Value::Placed(receipt)) = (&ask.call, &given.value) {
+            if let (Call::Bet { account, .. }, Value::Placed(receipt)) = (&ask.call, &given.value) {
                 touched.bets.insert(receipt.id);
-                self.model.bets.insert(receipt.id, accepted(*account, bet, receipt));
+                self.model.bets.insert(receipt.id, accepted(*account, receipt));
             }
         }
         Ok(())
@@ -83,12 +82,12 @@ fn of_nobody(ask: &Ask) -> Value {
     }
 }
 
-fn accepted(account: AccountId, bet: &PlaceBet, receipt: &BetReceipt) -> Bet {
+fn accepted(account: AccountId, receipt: &BetReceipt) -> Bet {
     let legs = receipt.legs.iter().map(|leg| Leg {
         market: leg.market_id,
         outcome: leg.outcome_id,
         price: leg.price,
         ending: None,
     });
-    Bet { account, stake: bet.stake.get(), legs: legs.collect(), closed: None }
+    Bet { account, stake: receipt.stake.get(), legs: legs.collect(), closed: None }
 }

@@ -1,12 +1,12 @@
 //! How a bet is decided and what it returns (betting rules, "Placement" and "One formula settles every leg").
 
-use super::limits::{Factors, largest_stake};
+use super::limits::{Factors, WideBounds, largest_stake};
 use super::market::Market;
 use super::ratio::Ratio;
 use super::{Limits, Purse, Slip};
 use overround_domain::betting::{
-    BetResult, BetStatus, Fraction, LegRequest, LegResult, LegType, PlaceBet, PricePolicy, RefusalCode,
-    RefusalData, VoidFactor,
+    BetResult, BetStatus, FillMode, Fraction, LegRequest, LegResult, LegType, PlaceBet, PricePolicy,
+    RefusalCode, RefusalData, VoidFactor,
 };
 use overround_domain::ids::{EventId, OutcomeId};
 use overround_domain::markets::MarketStatus;
@@ -114,18 +114,18 @@ pub struct Filled {
 /// What becomes of a bet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    Accepted { payout: i64, bet_delay_ms: i64, legs: Vec<Filled> },
+    Accepted { stake: i64, payout: i64, bet_delay_ms: i64, legs: Vec<Filled> },
     Refused { code: RefusalCode, leg: Option<usize>, data: RefusalData },
 }
 
 /// A leg with its market; none where there is none of that id.
 type Seen<'a> = (&'a LegRequest, Option<Sight<'a>>);
 
-/// Decides a bet over what was seen of its legs' markets, and of the account's factors.
+/// Decides a bet over what was seen of its legs' markets, of the account's factors, and of what limits more than a market.
 pub fn judge(
     limits: &Limits,
     purse: &Purse,
-    factors: &Factors,
+    (factors, wide): (&Factors, &WideBounds),
     bet: &PlaceBet,
     sights: &[Option<Sight<'_>>],
     now: i64,
@@ -144,7 +144,10 @@ pub fn judge(
             return Verdict::Refused { code, leg: Some(leg), data };
         }
     }
-    refuse_whole(limits, purse, factors, bet, &legs).unwrap_or_else(|| accept(bet, &legs))
+    match taken(limits, purse, (factors, wide), bet, &legs) {
+        Ok(stake) => accept(stake, &legs),
+        Err(refused) => refused,
+    }
 }
 
 /// The rules on each leg, in their order.
@@ -211,54 +214,58 @@ fn allows(policy: PricePolicy, times: Ratio) -> bool {
     }
 }
 
-/// The rules after those on the legs' markets.
-fn refuse_whole(
+/// The rules after those on the legs' markets: how much is staked.
+fn taken(
     limits: &Limits,
     purse: &Purse,
-    factors: &Factors,
+    (factors, wide): (&Factors, &WideBounds),
     bet: &PlaceBet,
     legs: &[Seen<'_>],
-) -> Option<Verdict> {
+) -> Result<i64, Verdict> {
     let times = filled(legs).iter().zip(&bet.legs).fold(Ratio::ONE, |product, (filled, leg)| {
         product.times(Ratio::of(filled.price).over(Ratio::of(leg.price)))
     });
     if legs.len() > 1 && !allows(bet.price_policy, times) {
-        return Some(refused(RefusalCode::PriceChanged));
+        return Err(refused(RefusalCode::PriceChanged));
     }
     if let Some(verdict) = correlated(legs) {
-        return Some(verdict);
+        return Err(verdict);
     }
     if legs.len() > limits.legs_max {
-        return Some(refused(RefusalCode::TooManyLegs));
+        return Err(refused(RefusalCode::TooManyLegs));
     }
     if let Some(leg) = bet.legs.iter().position(|leg| leg.leg_type != LegType::Straight) {
         let code = RefusalCode::LegTypeNotAllowed;
-        return Some(Verdict::Refused { code, leg: Some(leg), data: RefusalData::default() });
+        return Err(Verdict::Refused { code, leg: Some(leg), data: RefusalData::default() });
     }
     if bet.currency != purse.currency {
-        return Some(refused(RefusalCode::CurrencyMismatch));
+        return Err(refused(RefusalCode::CurrencyMismatch));
     }
     let stake = bet.stake.get();
     let markets: Vec<(&Market, bool)> = legs
         .iter()
         .filter_map(|(_, sight)| sight.and_then(|sight| Some((sight.fence, sight.shown?.in_play))))
         .collect();
-    let most = largest_stake(limits, factors, bet.currency, &markets, total(&filled(legs)));
-    let bounds = RefusalData {
-        stake_cents_min: Some(limits.stake_min),
-        stake_cents_max: Some(largest(limits, most, &filled(legs))),
-        ..RefusalData::default()
-    };
-    if stake < limits.stake_min {
-        return Some(Verdict::Refused { code: RefusalCode::BelowMin, leg: None, data: bounds });
+    let most = largest_stake(limits, factors, wide, bet.currency, &markets, total(&filled(legs)));
+    let payable = largest(limits, most, &filled(legs));
+    let fills = bet.fill == FillMode::FillAndKill;
+    // What is to be taken at least: all of it, or so much of it as makes a bet.
+    let least = if fills { limits.stake_min } else { stake };
+    let broken = [
+        (RefusalCode::BelowMin, stake < limits.stake_min),
+        (RefusalCode::AboveMax, least > most),
+        (RefusalCode::MaxPayout, payout(least, &filled(legs)) > limits.payout_max),
+    ];
+    if let Some((code, _)) = broken.into_iter().find(|(_, is_broken)| *is_broken) {
+        let data = RefusalData {
+            stake_cents_min: Some(limits.stake_min),
+            stake_cents_max: Some(payable),
+            ..RefusalData::default()
+        };
+        return Err(Verdict::Refused { code, leg: None, data });
     }
-    if stake > most {
-        return Some(Verdict::Refused { code: RefusalCode::AboveMax, leg: None, data: bounds });
-    }
-    if payout(stake, &filled(legs)) > limits.payout_max {
-        return Some(Verdict::Refused { code: RefusalCode::MaxPayout, leg: None, data: bounds });
-    }
-    (stake > purse.balance).then(|| purse.insufficient())
+    let stake = if fills { stake.min(payable) } else { stake };
+    if stake > purse.balance { Err(purse.insufficient()) } else { Ok(stake) }
 }
 
 /// Legs of one event: the first of them is named, with the outcomes of all.
@@ -301,7 +308,7 @@ fn total(legs: &[Filled]) -> Ratio {
     legs.iter().fold(Ratio::ONE, |product, leg| product.times(Ratio::of(leg.price)))
 }
 
-fn accept(bet: &PlaceBet, legs: &[Seen<'_>]) -> Verdict {
+fn accept(stake: i64, legs: &[Seen<'_>]) -> Verdict {
     let delay = |(_, sight): &Seen<'_>| {
         sight
             .and_then(|sight| sight.shown)
@@ -310,5 +317,5 @@ fn accept(bet: &PlaceBet, legs: &[Seen<'_>]) -> Verdict {
     };
     let bet_delay_ms = legs.iter().map(delay).max().unwrap_or(0);
     let legs = filled(legs);
-    Verdict::Accepted { payout: payout(bet.stake.get(), &legs), bet_delay_ms, legs }
+    Verdict::Accepted { stake, payout: payout(stake, &legs), bet_delay_ms, legs }
 }

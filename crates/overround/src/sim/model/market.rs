@@ -293,9 +293,7 @@ impl Market {
 
     /// A trader limits the stakes of bets on it, in place of how they were limited before; whatever its status.
     pub fn limit(&mut self, currency: Currency, limits: StakeLimits) -> Bound {
-        let bound = self.bounds.entry(currency).or_default();
-        *bound = Bound { limits, version: bound.version + 1 };
-        *bound
+        self.bounds.entry(currency).or_default().set(limits)
     }
 
     /// Whether these are runners of it that take part.

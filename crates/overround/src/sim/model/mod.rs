@@ -14,7 +14,7 @@ mod tests;
 
 pub use bets::{Closed, Ending, Sight, Verdict, close, judge};
 pub use by_hand::{Handled, Posted, Stops, is_out_of_range};
-pub use limits::Factors;
+pub use limits::{Bound, Factors, WideBounds};
 pub use market::{Market, SOLD_MS, Told};
 
 use overround_domain::betting::{PlaceBet, RefusalCode, RefusalData};
@@ -150,6 +150,8 @@ pub struct Model {
     /// How many markets each slot has had.
     pub generations: BTreeMap<usize, u32>,
     pub events: BTreeMap<String, EventId>,
+    /// What limits more than one market.
+    pub wide: WideBounds,
     /// Open bets, and those closed since they were last compared.
     pub bets: BTreeMap<BetId, Bet>,
 }
@@ -163,6 +165,7 @@ impl Model {
             retired: Vec::new(),
             generations: BTreeMap::new(),
             events: BTreeMap::new(),
+            wide: WideBounds::new(),
             bets: BTreeMap::new(),
         }
     }

@@ -1,14 +1,14 @@
 //! The model against the tables of the betting rules.
 
 use super::bets::{Closed, Ending, close};
-use super::limits::{Factors, largest_stake};
+use super::limits::{Factors, WideBounds, largest_stake};
 use super::market::IsOver;
 use super::prices::book;
 use super::ratio::Ratio;
 use super::{Handled, Limits, Market, Posted, Purse, Stops, Verdict};
 use crate::sim::acts::Act;
 use crate::sim::resolve::template;
-use overround_domain::betting::{BetResult, BetStatus, RefusalCode, StakeLimits};
+use overround_domain::betting::{BetResult, BetStatus, LimitScope, RefusalCode, StakeLimits};
 use overround_domain::ids::{OutcomeId, PostingId};
 use overround_domain::markets::MarketStatus;
 use overround_domain::money::{Cents, Currency};
@@ -205,12 +205,25 @@ fn the_strictest_limit_counts_by_the_factor_and_half_in_play() {
         assert_eq!(market.limit(Currency::EUR, limits).version, 1);
         let price = Ratio::new(price, 100);
         let largest = |currency, factors: &Factors| {
-            largest_stake(&rules, factors, currency, &[(&market, in_play)], price)
+            largest_stake(&rules, factors, &WideBounds::new(), currency, &[(&market, in_play)], price)
         };
         let factors = Factors::from([("football", factor)]);
         assert_eq!(largest(Currency::EUR, &factors), most, "{limits:?} by {factor} at {price:?}");
         let of_another_sport = Factors::from([("tennis", factor)]);
         assert_eq!(largest("GBP".parse().unwrap(), &of_another_sport), 50_000, "another currency and sport");
+        // The same by the market's sport or type, with another one beside.
+        let market = self::market();
+        let said = &market.said;
+        for scope in
+            [LimitScope::Sport(said.event.sport.clone()), LimitScope::MarketType(said.market_type.clone())]
+        {
+            let mut wide = WideBounds::new();
+            wide.entry((scope, Currency::EUR)).or_default().set(limits);
+            let other = LimitScope::Sport("another".to_owned());
+            wide.entry((other, Currency::EUR)).or_default().set(StakeLimits { stake: cents(1), ..none });
+            let largest = largest_stake(&rules, &factors, &wide, Currency::EUR, &[(&market, in_play)], price);
+            assert_eq!(largest, most, "{limits:?} by {factor} at {price:?}");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     ACCOUNTS, Amount, Batch, BetPlan, Change, HandPlan, Kind, LegFlaw, LegPlan, MARKETS, OPS_MAX, Op, SPORTS,
-    SettleFlaw, Target, Trade,
+    SettleFlaw, Target, Trade, Wide,
 };
 use crate::sim::calls::OpId;
 use overround_domain::betting::{PricePolicy, StakeLimits};
@@ -16,13 +16,15 @@ use std::collections::BTreeSet;
 pub fn batch(seed: u64, step: u32) -> Batch {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(u64::from(step));
-    let mut draw = Draw { rng, acted_on: BTreeSet::new(), hot: None };
+    let mut draw = Draw { rng, acted_on: BTreeSet::new(), limited: false, hot: None };
     draw.batch(step)
 }
 
 struct Draw {
     rng: ChaCha8Rng,
     acted_on: BTreeSet<usize>,
+    /// Whether something was limited that is more than a market.
+    limited: bool,
     /// The account that all money moves on, in some steps.
     hot: Option<usize>,
 }
@@ -42,8 +44,8 @@ impl Draw {
 
     fn batch(&mut self, step: u32) -> Batch {
         // Now and then the producer is silent, until little may be sold or nothing.
-        let silent = self.one_in(24);
-        let advance_ms = i64::from(if silent { 7_000 + self.below(13_000) } else { 20 + self.below(1_500) });
+        let silent = self.one_in(16);
+        let advance_ms = i64::from(if silent { 7_000 + self.below(9_000) } else { 20 + self.below(1_500) });
         let renewed_by = (!silent && !self.one_in(6)).then(|| self.index(2));
         self.hot = self.one_in(5).then(|| self.index(ACCOUNTS - 8));
         let count = if self.one_in(4) { OPS_MAX } else { 1 + self.below(OPS_MAX) };
@@ -89,6 +91,7 @@ impl Draw {
             57..=60 => Kind::Trade { slot: self.index(MARKETS), act: self.prices() },
             61..=63 => Kind::Trade { slot: self.index(MARKETS), act: self.limit() },
             64..=65 => self.by_hand(Self::factor),
+            66 if !std::mem::replace(&mut self.limited, true) => return self.wide_limit(),
             _ => return Kind::Bet(self.bet()),
         };
         let market = match &kind {
@@ -110,13 +113,22 @@ impl Draw {
         }
     }
 
-    /// Limits that some stakes are above and some below, of each kind by itself or all at once; as often none.
     fn limit(&mut self) -> Trade {
+        Trade::Limit { currency_of: self.index(2), limits: self.limits(500) }
+    }
+
+    fn wide_limit(&mut self) -> Kind {
+        let of = if self.one_in(2) { Wide::Type } else { Wide::Sport(pick::<&str>(&SPORTS, self.below(2))) };
+        // Higher, since they last.
+        Kind::Limit { of, currency_of: self.index(2), limits: self.limits(3_000) }
+    }
+
+    /// Limits that some stakes are above and some below, of each kind by itself or all at once; as often none.
+    fn limits(&mut self, least: u32) -> StakeLimits {
         let kind = self.below(8);
         let mut cents =
-            |of: u32| (kind == of || kind == 3).then(|| Cents::new(i64::from(500 + self.below(60_000))));
-        let limits = StakeLimits { volume: cents(0), liability: cents(1), stake: cents(2) };
-        Trade::Limit { currency_of: self.index(2), limits }
+            |of: u32| (kind == of || kind == 3).then(|| Cents::new(i64::from(least + self.below(60_000))));
+        StakeLimits { volume: cents(0), liability: cents(1), stake: cents(2) }
     }
 
     /// From zero, with which nothing is taken, to the largest.
@@ -249,6 +261,7 @@ impl Draw {
             slot,
             legs: self.legs(),
             stake,
+            fills: self.one_in(4),
             policy,
             confirms: self.one_in(3),
             foreign: self.one_in(25),
