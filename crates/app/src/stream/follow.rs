@@ -83,14 +83,11 @@ impl Follower<'_> {
 
     /// Follows the topics that came, or whose connection was lost; leaves those that went.
     async fn adjust(&mut self) {
-        self.shared.topics.drop_idle();
-        let topics = self.shared.topics.all();
-        let new: Vec<Arc<Topic>> =
-            topics.iter().filter(|topic| !self.following.contains(&topic.market)).cloned().collect();
-        let wanted: BTreeSet<MarketId> = topics.iter().map(|topic| topic.market).collect();
-        let gone: Vec<MarketId> = self.following.difference(&wanted).copied().collect();
+        let (new, gone) = self.shared.topics.adjust(&self.following);
         self.subscriber.leave(&gone).await;
-        self.following.retain(|market| wanted.contains(market));
+        for market in &gone {
+            self.following.remove(market);
+        }
         let mut heard = Vec::with_capacity(new.len());
         for chunk in new.chunks(FILLED_AT_ONCE) {
             let markets: Vec<MarketId> = chunk.iter().map(|topic| topic.market).collect();

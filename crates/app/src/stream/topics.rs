@@ -1,8 +1,8 @@
 //! The topics that this process follows, each with its readers.
 
 use super::reader::Mailbox;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -14,7 +14,7 @@ pub(super) const TOPICS_MAX: usize = 20_000;
 /// What is followed: a market, or an account.
 pub(super) trait Topical {
     /// What it is known by.
-    type Key: Copy + Eq + Hash;
+    type Key: Copy + Ord + Hash;
 
     fn new(key: Self::Key) -> Self;
 
@@ -99,9 +99,78 @@ impl<T: Topical> Topics<T> {
         self.lock().get(&key).cloned()
     }
 
-    /// Drops the topics that nobody reads any more.
-    pub(super) fn drop_idle(&self) {
+    /// Drops the topics that nobody reads any more, and compares the others with those that are followed: the topics that are
+    /// new, and the keys of those that are gone. At one instant: a topic that is made anew after it was dropped is another
+    /// one, which knows nothing, and is new when these are compared again.
+    pub(super) fn adjust(&self, following: &BTreeSet<T::Key>) -> (Vec<Arc<T>>, Vec<T::Key>) {
         let now = Instant::now();
-        self.lock().retain(|_, topic| !topic.is_idle(now));
+        let mut topics = self.lock();
+        topics.retain(|_, topic| !topic.is_idle(now));
+        let new = topics.iter().filter(|(key, _)| !following.contains(*key));
+        let new = new.map(|(_, topic)| Arc::clone(topic)).collect();
+        let gone = following.iter().filter(|key| !topics.contains_key(*key)).copied().collect();
+        (new, gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    const KEYS: u32 = 200;
+
+    #[derive(Default)]
+    struct Counted(u32, AtomicUsize);
+
+    impl Topical for Counted {
+        type Key = u32;
+
+        fn new(key: u32) -> Self {
+            Self(key, AtomicUsize::new(0))
+        }
+
+        fn join(&self, _: u64, _: &Arc<Mailbox>) {
+            self.1.fetch_add(1, Ordering::SeqCst);
+        }
+
+        fn leave(&self, _: u64) {
+            self.1.fetch_sub(1, Ordering::SeqCst);
+        }
+
+        fn is_idle(&self, _: Instant) -> bool {
+            self.1.load(Ordering::SeqCst) == 0
+        }
+    }
+
+    /// One that is taken for another would wait for ever for what the other was told.
+    #[test]
+    fn who_follows_keys_knows_each_topic_however_readers_come_and_go() {
+        let (topics, ends) = (Arc::<Topics<Counted>>::default(), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mailbox = Arc::<Mailbox>::default();
+                for _ in 0..2_000 {
+                    drop((0..KEYS).map(|key| topics.join(key, 1, &mailbox)).collect::<Vec<_>>());
+                }
+                ends.store(true, Ordering::SeqCst);
+            });
+            let mut known = BTreeMap::<u32, Arc<Counted>>::new();
+            while !ends.load(Ordering::SeqCst) {
+                let (new, gone) = topics.adjust(&known.keys().copied().collect());
+                gone.iter().for_each(|key| drop(known.remove(key)));
+                known.extend(new.into_iter().map(|topic| (topic.0, topic)));
+                let is_another = |topic: &Arc<Counted>| {
+                    known.get(&topic.0).is_some_and(|known| !Arc::ptr_eq(known, topic))
+                };
+                let other = topics.all().into_iter().find(is_another);
+                assert!(
+                    other.is_none(),
+                    "{:?} is another than the one that is followed",
+                    other.map(|topic| topic.0)
+                );
+            }
+        });
     }
 }

@@ -103,14 +103,11 @@ impl Follower {
 
     /// Follows the topics that came, or whose connection was lost; leaves those that went.
     async fn adjust(&mut self) {
-        self.shared.topics.drop_idle();
-        let topics = self.shared.topics.all();
-        let wanted: BTreeSet<AccountId> = topics.iter().map(|topic| topic.account).collect();
-        let gone: Vec<AccountId> = self.following.difference(&wanted).copied().collect();
+        let (new, gone) = self.shared.topics.adjust(&self.following);
         self.subscriber.leave(&gone).await;
-        self.following.retain(|account| wanted.contains(account));
-        let new: Vec<Arc<Topic>> =
-            topics.into_iter().filter(|topic| !self.following.contains(&topic.account)).collect();
+        for account in &gone {
+            self.following.remove(account);
+        }
         for chunk in new.chunks(FILLED_AT_ONCE) {
             let accounts: Vec<AccountId> = chunk.iter().map(|topic| topic.account).collect();
             let followed = self.subscriber.follow(&accounts).await;
