@@ -57,6 +57,7 @@ on_every_redis!(
     the_server_s_clock_counts_ages_from_the_write,
     a_snapshot_is_fresh_then_stale_then_expired,
     what_is_loaded_under_a_lease_is_as_old_as_the_lease,
+    what_is_only_shown_is_so_for_as_long_whatever_became_of_its_lease,
     a_renewal_starts_the_windows_again,
     a_trader_s_version_keeps_the_age,
     versions_never_go_back_whoever_writes,
@@ -284,6 +285,21 @@ async fn what_is_not_valid_changes_nothing(place: RedisPlace) {
     assert!(matches!(write, Err(Error::Refused(_))), "another kind of value: {write:?}");
     let keys: i64 = raw.everywhere::<i64>(&["DBSIZE"]).await.into_iter().sum();
     assert_eq!(keys, 1, "the floor was not moved either");
+}
+
+async fn what_is_only_shown_is_so_for_as_long_whatever_became_of_its_lease(place: RedisPlace) {
+    let (live, mut raw) = (Live::connect(&place.url).unwrap(), place);
+    let lease = live.take_lease(market(1), Duration::from_secs(60)).await.unwrap().unwrap();
+    let key = format!("markets:{{{}}}:lease", market(1));
+    let _: i64 = raw.command(&["PEXPIRE", &key, "1000"]).await;
+    let lifetime = Lifetime { fresh_ms: 20_000, stale_ms: 10_000 };
+    let (snapshot, word) = (snapshot(market(1), 1), Word::Unconfirmed { lifetime });
+    let write = SnapshotWrite { snapshot: &snapshot, word, lease: Some(&lease) };
+    assert_eq!(live.write_one(write, Now::Server).await.unwrap(), Write::Applied);
+    let seen = held(&live, market(1), Now::Server).await.unwrap();
+    assert_eq!((seen.freshness, seen.sellable_ms), (Freshness::Expired, 0), "{seen:?}");
+    let left: i64 = raw.command(&["PTTL", &format!("markets:{{{}}}", market(1))]).await;
+    assert!((20_000..=30_000).contains(&left), "it is shown for {left} ms");
 }
 
 async fn what_is_loaded_under_a_lease_is_as_old_as_the_lease(place: RedisPlace) {

@@ -11,7 +11,7 @@ use crate::{POLL, until};
 use overround_api::Role;
 use overround_domain::ids::MarketId;
 use overround_domain::time::Timestamp;
-use overround_live::{Freshness, Live, Now};
+use overround_live::{Freshness, Live, Now, Window};
 use serde_json::Value;
 use sqlx::types::chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -247,7 +247,8 @@ async fn one_process_at_a_time_loads_a_market_and_nothing_too_old_is_sold_whatev
 
     load.stop().await.holds_true(&house.stage).await;
     let ages_ms = house.check().await;
-    assert!(ages_ms.iter().any(|age_ms| *age_ms > 10_000), "prices were sold while they were stale");
+    let stale = ages_ms.iter().filter(|age_ms| *age_ms > Window::default().fresh_ms.end()).count();
+    assert!(stale > 0, "of {} prices that were sold some were stale", ages_ms.len());
 }
 
 /// What a process was told that stood still for longer than its lease is not shown, and not sold.

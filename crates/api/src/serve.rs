@@ -10,6 +10,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
@@ -22,6 +23,8 @@ const DRAIN_MAX: Duration = Duration::from_secs(30);
 /// How long the head of a request may take, or the next request of a connection that is kept alive. Longer than the minute for
 /// which proxies keep theirs: who closes first has no request on the way.
 const HEAD_WAIT: Duration = Duration::from_secs(75);
+/// How long, after the word to stop, the head of a connection's first request may still take.
+const LAST_HEAD_WAIT: Duration = Duration::from_secs(1);
 /// How long nobody is let in after the system had no room for another connection.
 const FULL_WAIT: Duration = Duration::from_millis(500);
 
@@ -47,7 +50,7 @@ pub async fn serve(listener: TcpListener, router: Router, ending: Ending) {
         };
         match accepted {
             Ok((tcp, peer)) => drop(connections.spawn(connection(tcp, peer, router.clone(), stop.clone()))),
-            Err(error) if is_the_connection_s(&error) => {}
+            Err(error) if was_gone_already(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "no connection can be accepted now");
                 sleep(FULL_WAIT).await;
@@ -69,8 +72,8 @@ pub async fn serve(listener: TcpListener, router: Router, ending: Ending) {
     }
 }
 
-/// Whether it went before it was accepted.
-fn is_the_connection_s(error: &std::io::Error) -> bool {
+/// Whether the connection was gone before it was accepted, which is nothing of ours.
+fn was_gone_already(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
@@ -81,7 +84,9 @@ async fn connection(tcp: TcpStream, peer: SocketAddr, router: Router, stop: Canc
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps Nagle's delay");
     }
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let has_asked = AtomicBool::new(false);
+    let service = service_fn(|mut request: Request<Incoming>| {
+        has_asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().call(request.map(Body::new))
     });
@@ -94,7 +99,17 @@ async fn connection(tcp: TcpStream, peer: SocketAddr, router: Router, stop: Canc
         ended = serving.as_mut() => ended,
         () = stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            let never_asked = async {
+                sleep(LAST_HEAD_WAIT).await;
+                if has_asked.load(Ordering::Relaxed) {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                biased;
+                ended = serving.as_mut() => ended,
+                () = never_asked => return,
+            }
         }
     };
     if let Err(error) = ended {
@@ -130,7 +145,14 @@ mod tests {
             assert_eq!(told.matches("HTTP/1.1 200 OK").count(), answers, "{sent:?}: {told}");
             assert!(since.elapsed() >= HEAD_WAIT, "{sent:?}: closed after {:?}", since.elapsed());
         }
+        // Nor does one hold up the end.
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HT").await.unwrap();
+        // The server waits for the rest of it when the clock goes on.
+        sleep(LAST_HEAD_WAIT).await;
+        let since = Instant::now();
         stop.cancel();
         serving.await.unwrap();
+        assert!(since.elapsed() < DRAIN_MAX, "it ended after {:?}", since.elapsed());
     }
 }

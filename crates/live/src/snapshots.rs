@@ -27,8 +27,8 @@ pub enum Word {
     Confirmed {
         /// The source's last sign of life.
         at: Timestamp,
-        /// For how many milliseconds that has been known, or had been when the lease was taken that it is written under;
-        /// 0 or more. Its age on the server's clock begins with so much, and with what has passed of the lease.
+        /// For how many milliseconds that has been known, or had been when it was asked for under a lease; 0 or more. Its
+        /// age on the server's clock begins with so much, and with what has passed of that lease.
         ago_ms: i64,
         /// How long it lives.
         lifetime: Lifetime,
@@ -221,14 +221,12 @@ impl Live {
         };
         let mut call = script.key(key_of(market));
         call.key(clock_key_of(market)).key(stream_key_of(market)).key(lease_key_of(market));
-        // By its age a lease says how long an answer was on its way, whoever paused meanwhile.
-        let leased_ms = write.lease.map_or(0, Lease::length_ms);
-        let ago_ms = u64::try_from(ago_ms).unwrap_or(0).saturating_add(leased_ms);
-        call.arg(word).arg(snapshot.version).arg(at.millis()).arg(ages_from(now, at)).arg(ago_ms);
+        call.arg(word).arg(snapshot.version).arg(at.millis()).arg(ages_from(now, at)).arg(ago_ms.max(0));
         call.arg(lifetime.fresh_ms).arg(lifetime.stale_ms);
         call.arg(lives_ms(now, lifetime));
         call.arg(CLOCK_MS).arg(STREAM_MS).arg(KEPT_VERSIONS);
         call.arg(new_epoch()).arg(write.lease.map_or("", Lease::token));
+        call.arg(write.lease.map_or(0, Lease::length_ms));
         for (name, value) in BODY.iter().zip(body_of(snapshot)?) {
             call.arg(*name).arg(value);
         }

@@ -106,7 +106,8 @@ impl Session {
             let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
             let farewell = async {
                 self.sink.send(close).await?;
-                // Until the reader has closed too: a socket that is dropped with something unread loses what was sent.
+                // Until the reader has closed too; or, where no more of it can be read, for as long as this may take. A socket
+                // that is dropped with something unread loses what was sent.
                 while let Some(aside) = self.aside.next().await {
                     match aside {
                         Aside::Received(Some(Ok(_)), stream) => self.aside.push(received(stream)),
@@ -125,6 +126,7 @@ impl Session {
         let mut waits = false;
         loop {
             let next_at = self.next_at;
+            // What happened beside the news is seldom, and may end it.
             let step = tokio::select! {
                 biased;
                 Some(aside) = self.aside.next() => self.look_aside(aside).await,
@@ -132,6 +134,7 @@ impl Session {
                     waits = !conflate.is_zero();
                     self.tell(if waits { Due::Accounts } else { Due::All }).await
                 }
+                // A block, since `select!` makes what stands here also where it does not wait, and a timer has its price.
                 () = async { sleep_until(next_at).await }, if waits => {
                     waits = false;
                     self.next_at = Instant::now() + conflate;

@@ -40,7 +40,7 @@ type Remembered = (SourceMarket, Option<Arc<Entry>>);
 pub(super) struct Confirmed<'a> {
     /// When it was given, on this application's clock.
     pub at: Timestamp,
-    /// How many milliseconds ago that was; or had been when the lease was taken that it was asked for under.
+    /// How many milliseconds ago that was, or had been when it was asked for under a lease.
     pub ago_ms: i64,
     /// That lease, if there is one.
     pub lease: Option<&'a Lease>,

@@ -4,7 +4,7 @@
 local time = redis.call('TIME')
 local ages_from = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local values = {}
-for i = 15, #ARGV, 2 do
+for i = 16, #ARGV, 2 do
   values[#values + 1] = ARGV[i]
 end
 local body = table.concat(values, '\n')
@@ -14,6 +14,6 @@ redis.call('PEXPIRE', KEYS[3], ARGV[10])
 redis.call('SPUBLISH', KEYS[1], ARGV[12] .. '\n' .. ARGV[2] .. '\n' .. body)
 redis.call('PEXPIRE', KEYS[2], ARGV[9])
 redis.call('HSET', KEYS[1], 'version', ARGV[2], 'confirmedAt', ARGV[3], 'agesFrom', ages_from,
-  'freshMs', ARGV[6], 'staleMs', ARGV[7], unpack(ARGV, 14))
+  'freshMs', ARGV[6], 'staleMs', ARGV[7], unpack(ARGV, 15))
 redis.call('PEXPIRE', KEYS[1], ARGV[8])
 return { 'APPLIED', ARGV[2] }

@@ -8,12 +8,11 @@
 --         KEPT         somebody else's, who changed it: its ages and expiry stay as they are
 --         UNCONFIRMED  nobody's: it is shown, and not for sale
 --       2 version   3 confirmedAt   4 the instant ages count from; '' is this server's clock
---       5 for how long its source's word had been given by then; of one that is asked for under a lease, by when that was
---         taken, and the lease's length is added: its rest is taken off here   6 freshMs   7 staleMs
+--       5 for how long its source's word had been given by then   6 freshMs   7 staleMs
 --       8 how long the snapshot lives from its source's word on   9 how long the clock lives   10 how long the stream lives (all in milliseconds)
 --       11 how many versions the stream keeps   12 the epoch, should a new one begin
---       13 the token of the lease that this is written under; '' is none
---       14... the other fields of the hash, name and value in turn
+--       13 the token of the lease that this is written under; '' is none   14 how long that lasts from its beginning; 0 if none
+--       15... the other fields of the hash, name and value in turn
 -- Answer: { 'APPLIED' or 'UNCHANGED' or 'OLDER' or 'FENCED' (the lease is another's by now) or 'MISSING' (KEPT,
 -- and there was nothing to keep: told, not stored), the highest version known }
 --
@@ -32,8 +31,9 @@ local function whole(text)
 end
 
 local names = { [2] = 'version', [3] = 'confirmedAt', [4] = 'agesFrom', [5] = 'the age', [6] = 'freshMs', [7] = 'staleMs',
-  [8] = 'the lifetime', [9] = 'the lifetime of the clock', [10] = 'the lifetime of the stream', [11] = 'the length of the stream' }
-for i = 2, 11 do
+  [8] = 'the lifetime', [9] = 'the lifetime of the clock', [10] = 'the lifetime of the stream', [11] = 'the length of the stream',
+  [14] = 'the length of the lease' }
+for _, i in ipairs({ 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14 }) do
   local may_be_empty = i == 4 and ARGV[i] == ''
   if not may_be_empty and not whole(ARGV[i]) then
     return redis.error_reply('ERR ' .. names[i] .. ' of ' .. KEYS[1] .. ' is not a whole number of at most 14 digits')
@@ -48,7 +48,7 @@ local word, version = ARGV[1], whole(ARGV[2])
 if word ~= 'CONFIRMED' and word ~= 'KEPT' and word ~= 'UNCONFIRMED' then
   return redis.error_reply('ERR ' .. KEYS[1] .. ' is written by no word that is known')
 end
-if ARGV[12] == '' or #ARGV % 2 == 0 then
+if ARGV[12] == '' or #ARGV % 2 == 1 then
   return redis.error_reply('ERR ' .. KEYS[1] .. ' needs an epoch, and fields that are pairs of name and value')
 end
 
@@ -77,7 +77,7 @@ end
 
 if version > seq then
   local values = {}
-  for i = 15, #ARGV, 2 do
+  for i = 16, #ARGV, 2 do
     values[#values + 1] = ARGV[i]
   end
   local body, id, epoch = table.concat(values, '\n'), ARGV[2] .. '-0', clock[1]
@@ -105,22 +105,23 @@ if word == 'KEPT' then
   if not held[1] then
     return { 'MISSING', ARGV[2] }
   end
-  redis.call('HSET', KEYS[1], 'version', ARGV[2], unpack(ARGV, 14))
+  redis.call('HSET', KEYS[1], 'version', ARGV[2], unpack(ARGV, 15))
   return { 'APPLIED', ARGV[2] }
 end
-local confirmed_at, ages_from, fresh_ms, stale_ms = ARGV[3], ARGV[4], ARGV[6], ARGV[7]
-local ago = whole(ARGV[5])
-if word == 'CONFIRMED' and ARGV[13] ~= '' then
-  -- What was asked for under a lease is as old as the lease at least, however long its way here took.
-  ago = ago - redis.call('PTTL', KEYS[4])
-end
+local confirmed_at, ages_from, fresh_ms, stale_ms, ago = ARGV[3], ARGV[4], ARGV[6], ARGV[7], whole(ARGV[5])
 if word == 'UNCONFIRMED' then
-  confirmed_at, ages_from, fresh_ms, stale_ms = '', '', '0', '0'
-elseif ages_from == '' then
-  local time = redis.call('TIME')
-  ages_from = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) - ago)
+  confirmed_at, ages_from, fresh_ms, stale_ms, ago = '', '', '0', '0', 0
+else
+  if ARGV[13] ~= '' then
+    -- What was asked for under a lease is older by what has passed of it, however long its way here took.
+    ago = ago + math.max(0, whole(ARGV[14]) - redis.call('PTTL', KEYS[4]))
+  end
+  if ages_from == '' then
+    local time = redis.call('TIME')
+    ages_from = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) - ago)
+  end
 end
 redis.call('HSET', KEYS[1], 'version', ARGV[2], 'confirmedAt', confirmed_at, 'agesFrom', ages_from,
-  'freshMs', fresh_ms, 'staleMs', stale_ms, unpack(ARGV, 14))
+  'freshMs', fresh_ms, 'staleMs', stale_ms, unpack(ARGV, 15))
 redis.call('PEXPIRE', KEYS[1], math.max(1, whole(ARGV[8]) - ago))
 return { 'APPLIED', ARGV[2] }

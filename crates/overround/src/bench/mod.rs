@@ -39,7 +39,7 @@ pub async fn run(config: &Config, benchmark: &Benchmark) -> Result<Report, Failu
         let mut report = match benchmark {
             Benchmark::Place(place) => place::run(stage, place).await?,
             Benchmark::Post(load) => post::run(stage, load).await?,
-            Benchmark::OddsRead(odds) => odds::read(stage, odds).await?,
+            Benchmark::OddsRead(options) => odds::read(stage, options).await?,
             Benchmark::OddsWrite(odds) => odds::write(stage, odds).await?,
             Benchmark::OddsExpiry(expiry) => odds::expiry(stage, expiry).await?,
             Benchmark::Fanout(options) => fanout::run(stage, options).await?,

@@ -12,7 +12,7 @@ pub enum Benchmark {
     /// Ledger postings of two entries through the lanes of this process; its reference is pgbench
     Post(Load),
     /// Markets read over HTTP; its reference is GET of three bytes from Redis over as many connections
-    OddsRead(Odds),
+    OddsRead(OddsRead),
     /// New snapshots written to Redis by compare-and-set; its reference is the same script without the compare
     OddsWrite(Odds),
     /// Readers who all ask for one market as it ran out, over two servers; how often its origin was asked
@@ -54,6 +54,17 @@ pub struct Load {
     /// Print one JSON object and nothing else
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `bench odds-read`.
+#[derive(Debug, Clone, Args)]
+pub struct OddsRead {
+    /// Have redis-benchmark do the reference's GETs: its binary, of Redis 7 or Valkey 7.2 or later
+    #[arg(long, value_name = "FILE")]
+    pub redis_benchmark: Option<PathBuf>,
+    /// What it shares with `odds-write`.
+    #[command(flatten)]
+    pub odds: Odds,
 }
 
 /// Options of `bench odds-read` and `bench odds-write`.
@@ -146,7 +157,8 @@ impl Benchmark {
         match self {
             Self::Place(place) => place.load.json,
             Self::Post(load) => load.json,
-            Self::OddsRead(odds) | Self::OddsWrite(odds) => odds.turns.json,
+            Self::OddsRead(read) => read.odds.turns.json,
+            Self::OddsWrite(odds) => odds.turns.json,
             Self::OddsExpiry(expiry) => expiry.turns.json,
             Self::Fanout(fanout) => fanout.turns.json,
             Self::Broadcast => true,
@@ -159,7 +171,7 @@ impl Benchmark {
             Self::Place(Place { load, .. }) | Self::Post(load) => {
                 Furnished { bets: load.bets, accounts: load.accounts, markets: load.markets }
             }
-            Self::OddsRead(odds) => Furnished { bets: 0, accounts: 1, markets: odds.markets },
+            Self::OddsRead(read) => Furnished { bets: 0, accounts: 1, markets: read.odds.markets },
             Self::OddsWrite(_) | Self::OddsExpiry(_) | Self::Fanout(_) | Self::Broadcast => {
                 Furnished { bets: 0, accounts: 1, markets: 1 }
             }

@@ -109,7 +109,8 @@ pub struct Latency {
 }
 
 impl Latency {
-    fn of(us: &Histogram<u64>) -> Self {
+    /// Of a histogram of microseconds.
+    pub(super) fn of(us: &Histogram<u64>) -> Self {
         // Microseconds below 2^53 are exact as a double.
         let ms = |quantile| us.value_at_quantile(quantile) as f64 / 1_000.0;
         Self { p50: ms(0.50), p95: ms(0.95), p99: ms(0.99), max: us.max() as f64 / 1_000.0 }

@@ -7,11 +7,11 @@ mod reader;
 
 pub use broadcast::broadcast;
 
-use super::load::{Generator, Window};
+use super::load::{Generator, Tally, Window};
 use super::machine::cpu_us;
 use super::meter::{Measured, Meter};
 use super::options::Fanout;
-use super::report::{Figure, Report, Turn, median, rounded, rounds};
+use super::report::{Figure, Latency, Report, Turn, median, rounded, rounds};
 use super::server::Server;
 use super::stage::{PRODUCER, Stage, market};
 use super::workload::bearer;
@@ -23,6 +23,7 @@ use centrifugo::Centrifugo;
 use overround_domain::markets::SourceMarket;
 use overround_domain::odds::Price;
 use reader::{Crowd, Source};
+use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,12 +55,13 @@ pub async fn run(stage: &Stage<'_>, options: &Fanout) -> Result<Report, Failure>
     let frame = reader::sample(&source).await?;
     let bench = Bench { stage, options, meter, source: Arc::new(source), frame };
     let (mut seen, mut bare_cpu_us, mut beside) = (reader::Counted::default(), Vec::new(), Vec::new());
+    let mut published = Tally::new()?;
     let turns = rounds(options.turns.rounds, async || {
         let (reference, cpu_us) = bench.bare().await?;
         if let Some(binary) = &options.centrifugo {
             beside.push(bench.beside(binary).await?);
         }
-        let (measured, counted) = bench.ours().await?;
+        let (measured, counted) = bench.ours(&mut published).await?;
         bare_cpu_us.push(cpu_us);
         seen.add(&counted);
         Ok(Turn { reference, value: measured.rate(), measured })
@@ -77,6 +79,7 @@ pub async fn run(stage: &Stage<'_>, options: &Fanout) -> Result<Report, Failure>
     report.figure("conflated", seen.conflated.into());
     report.figure("behind_at_the_end", seen.behind.into());
     report.figure("frame_bytes", bench.frame.len().into());
+    report.figure("publishing_ms", json!(Latency::of(&published.latency_us)));
     if !beside.is_empty() {
         report.figure("centrifugo", Beside::told(&beside));
     }
@@ -142,12 +145,12 @@ impl Bench<'_> {
     }
 
     /// A round of the stream: new prices are published in this process, and read from the server.
-    async fn ours(&self) -> Result<(Measured, reader::Counted), Failure> {
+    async fn ours(&self, published: &mut Tally) -> Result<(Measured, reader::Counted), Failure> {
         let crowd = self.crowd(&self.source);
         let (generator, window) = self.gathered(&crowd).await?;
-        let published = async {
+        let publishing = async {
             sleep_until(window.begin).await;
-            self.publish(&crowd).await
+            self.publish(&crowd, published).await
         };
         let sampled = async {
             sleep_until(window.from).await;
@@ -155,23 +158,25 @@ impl Bench<'_> {
             sleep_until(window.until).await;
             Ok::<_, Failure>((before, self.meter.sample(1).await?))
         };
-        let (published, sampled) = tokio::join!(published, sampled);
-        published?;
+        let (publishing, sampled) = tokio::join!(publishing, sampled);
+        publishing?;
         let (before, after) = sampled?;
         let tally = generator.finish().await?;
         Ok((self.meter.between(&before, &after, tally, self.seconds()), crowd.counted()))
     }
 
-    /// Publishes the round's prices on schedule.
-    async fn publish(&self, crowd: &Crowd) -> Result<(), Failure> {
+    /// Publishes the round's prices on schedule, and notes how long it takes until each is durable and on its way.
+    async fn publish(&self, crowd: &Crowd, published: &mut Tally) -> Result<(), Failure> {
         let app = &self.stage.system.app;
         let mut turns = self.turns();
         let sources = [moved(31)?, moved(32)?, moved(33)?];
         for (_, source) in (0..self.prices()).zip(sources.iter().cycle()) {
             turns.tick().await;
             crowd.sends();
-            let published = app.publish(PRODUCER, app.clock().now(), std::slice::from_ref(source)).await;
-            published.map_err(|error| use_case("publishing the benchmark's prices", &error))?;
+            let begun = Instant::now();
+            let answer = app.publish(PRODUCER, app.clock().now(), std::slice::from_ref(source)).await;
+            answer.map_err(|error| use_case("publishing the benchmark's prices", &error))?;
+            published.accept(begun.elapsed());
         }
         Ok(())
     }
@@ -251,7 +256,7 @@ impl Beside {
     /// The medians of rounds.
     fn told(rounds: &[Self]) -> serde_json::Value {
         let of = |figure: fn(&Self) -> f64| rounded(median(rounds.iter().map(figure)));
-        serde_json::json!({
+        json!({
             "deliveries_per_second": of(|one| one.rate), "cpu_us_per_delivery": of(|one| one.cpu_us),
             "p99_ms": of(|one| one.p99_ms), "missed": rounds.iter().map(|one| one.missed).sum::<u64>(),
         })

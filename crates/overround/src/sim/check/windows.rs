@@ -11,9 +11,6 @@ use overround_domain::markets::MarketStatus;
 use overround_domain::time::Timestamp;
 use overround_live::{Live, Now};
 
-/// The youngest age at which prices may be stale already.
-const STALE_MS: i64 = 8_000;
-
 /// Learns how long the markets are sold that were confirmed at this instant; none is over.
 ///
 /// # Errors
@@ -29,10 +26,14 @@ pub async fn learn_windows(
     let held = live.read(&ids, Now::At(Timestamp::from_millis(now))).await;
     let held = held.map_err(|error| Failure::failed(error, "see whether Redis runs"))?;
     for market in &mut markets {
-        let window = held.get(&market.id).map(|held| (held.confirmed_at, held.age_ms, held.sellable_ms));
+        let window = held
+            .get(&market.id)
+            .map(|held| (held.confirmed_at, held.age_ms, held.fresh_ms, held.sellable_ms));
         match window {
-            Some((Some(at), Some(0), sold_ms)) if at.millis() == now && SOLD_MS.contains(&sold_ms) => {
-                market.sold_ms = sold_ms;
+            Some((Some(at), Some(0), fresh_ms, sold_ms))
+                if at.millis() == now && fresh_ms < sold_ms && SOLD_MS.contains(&sold_ms) =>
+            {
+                (market.fresh_ms, market.sold_ms) = (fresh_ms, sold_ms);
             }
             window => {
                 let what = format!("for how long {} is sold that was confirmed now", market.id);
@@ -56,7 +57,7 @@ impl Markets {
             let Call::Bet { bet, .. } = &ask.call else { continue };
             let mut legs = bet.legs.iter().filter_map(|leg| unconfirmed(leg.market_id));
             let is_stale = match &given.value {
-                Value::Placed(_) => legs.any(|market| now - market.confirmed_at >= STALE_MS),
+                Value::Placed(_) => legs.any(|market| now - market.confirmed_at >= market.fresh_ms),
                 Value::Refused(kept) if kept.refusal.code == RefusalCode::BettingSuspended => {
                     legs.any(|market| !market.is_in_window(now))
                 }

@@ -51,7 +51,9 @@ pub struct Market {
     pub in_play: bool,
     pub bet_delay_ms: i64,
     pub confirmed_at: i64,
-    /// For how long it is sold after that, as it was drawn: invariant M2.
+    /// For how long its prices are fresh after that, as it was drawn.
+    pub fresh_ms: i64,
+    /// For how long it is sold, fresh or stale: invariant M2.
     pub sold_ms: i64,
     /// Every runner's, in their order, once it is settled.
     pub endings: Option<Vec<Ending>>,
@@ -90,6 +92,7 @@ impl Market {
             in_play: false,
             bet_delay_ms: 0,
             confirmed_at: 0,
+            fresh_ms: *SOLD_MS.start(),
             sold_ms: *SOLD_MS.start(),
             endings: None,
         }
