@@ -9,9 +9,11 @@ use crate::wallet::Directory;
 use crate::{Clock, Error, Settings, markets};
 use overround_live::Live;
 use overround_store::{Pool, Store, partitions};
-
 use std::sync::{Arc, Weak};
 use tokio::sync::Notify;
+
+/// How many connections publish prices: most processes hear few producers, and each says one thing after another.
+const PUBLISHING_MAX: u32 = 4;
 
 /// All use cases. Cheap to clone; the last one to go leaves the lanes to end by themselves, so call
 /// [`App::shutdown`] to wait for what they have taken.
@@ -22,6 +24,8 @@ pub struct App {
 
 struct Inner {
     store: Store,
+    /// The same, for publishing prices.
+    publishing: Store,
     keeper: Pool,
     live: Live,
     clock: Clock,
@@ -72,6 +76,7 @@ impl App {
             rate_limits: RateLimits::start(&live),
             presence: Presence::start(&live, settings.presence_stay),
             settler: Notify::new(),
+            publishing: store.keyed(PUBLISHING_MAX),
             store,
             keeper,
             live,
@@ -90,6 +95,7 @@ impl App {
         self.inner.accounts.stop().await;
         self.inner.presence.stop().await;
         self.inner.lanes.drain().await;
+        self.inner.publishing.close().await;
         self.inner.rate_limits.stop().await;
     }
 
@@ -127,6 +133,10 @@ impl App {
 
     pub(crate) fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    pub(crate) fn publishing(&self) -> &Store {
+        &self.inner.publishing
     }
 
     pub(crate) fn live(&self) -> &Live {

@@ -50,10 +50,10 @@ impl Role {
     }
 }
 
-/// What is added to a session that does nothing but run a lane's transactions, each of the same few statements.
+/// What is added to a session that does nothing but run the same few transactions by keys: a lane's, or a publisher's.
 /// Their plans are made once: left to itself PostgreSQL plans a batch of one anew each time, which costs more
 /// than carrying it out. On Citus, whose plans need the arguments, it is left to itself.
-pub(crate) const LANE_SESSION: &str = "SET enable_hashjoin = off; SET enable_mergejoin = off; \
+pub(crate) const KEYED_SESSION: &str = "SET enable_hashjoin = off; SET enable_mergejoin = off; \
      SELECT set_config('plan_cache_mode', 'force_generic_plan', false) \
      WHERE NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
 

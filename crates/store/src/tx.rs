@@ -1,6 +1,6 @@
 //! Transactions: begun in one place, run to their end, run again when concurrency undid them.
 
-use crate::connect::LANE_SESSION;
+use crate::connect::KEYED_SESSION;
 use crate::{Error, Role};
 use backon::{ExponentialBuilder, Retryable};
 use sqlx::{Executor, PgPool, Postgres};
@@ -33,7 +33,7 @@ impl Isolation {
                 "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; \
                  SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
             }
-            (Self::Serializable, Session::Lane) => "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
+            (Self::Serializable, Session::Keyed) => "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
             (Self::ReadCommitted, _) => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
         }
     }
@@ -44,8 +44,8 @@ impl Isolation {
 enum Session {
     /// For reads too, which may join as they like.
     Any,
-    /// For a lane's transactions only: none of them joins by anything but a nested loop ([`LANE_SESSION`]).
-    Lane,
+    /// For the same few transactions only: none of them joins by anything but a nested loop ([`KEYED_SESSION`]).
+    Keyed,
 }
 
 /// How often a transaction that concurrency undid is run again before its error is passed on.
@@ -66,21 +66,22 @@ impl Store {
         Self { pool, session: Session::Any }
     }
 
-    /// A store of the same database over one connection of its own, for a lane; it is made when it is first
-    /// needed. Who runs one transaction after another keeps to one: what its session has cached (plans, the
-    /// catalogue, the pages of shared memory it has mapped) is then used by the next one, and no read holds it up.
+    /// A store of the same database over at most so many connections of its own, for who runs the same few transactions
+    /// one after another, each by keys: a lane, or who publishes prices. They are made when they are first needed. What a
+    /// session has cached (plans, the catalogue, the pages of shared memory it has mapped) is then used by the next
+    /// transaction, and no read holds it up.
     #[must_use]
-    pub fn for_a_lane(&self) -> Self {
-        // Whether the connection still stands shows when a transaction begins on it ([`begun`]).
-        let options = self.pool.options().clone().max_connections(1).test_before_acquire(false);
+    pub fn keyed(&self, connections: u32) -> Self {
+        // Whether a connection still stands shows when a transaction begins on it ([`begun`]).
+        let options = self.pool.options().clone().max_connections(connections).test_before_acquire(false);
         let options = options.after_connect(|connection, _| {
             Box::pin(async move {
                 connection.execute(Role::App.session()).await?;
-                connection.execute(LANE_SESSION).await.map(|_| ())
+                connection.execute(KEYED_SESSION).await.map(|_| ())
             })
         });
         let pool = options.connect_lazy_with(self.pool.connect_options().as_ref().clone());
-        Self { pool, session: Session::Lane }
+        Self { pool, session: Session::Keyed }
     }
 
     /// Closes its connections.
@@ -141,14 +142,15 @@ impl Store {
     }
 }
 
-/// A transaction that has begun. Where the connection that it was to run on turns out to be gone, on another one.
+/// A transaction that has begun. Where the connection that it was to run on turns out to be gone, on another one, until
+/// none is left of those that were there.
 async fn begun(pool: &PgPool, begin: &'static str) -> Result<Tx, Error> {
-    match pool.begin_with(begin).await.map_err(Error::from) {
-        Err(Error::Unavailable(why))
-            if !matches!(why, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) =>
-        {
-            Ok(pool.begin_with(begin).await?)
+    for _ in 0..pool.size() {
+        match pool.begin_with(begin).await.map_err(Error::from) {
+            Err(Error::Unavailable(why))
+                if !matches!(why, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {}
+            begun => return begun,
         }
-        begun => begun,
     }
+    Ok(pool.begin_with(begin).await?)
 }

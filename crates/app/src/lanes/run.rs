@@ -71,7 +71,7 @@ impl Runner {
     pub(super) fn new(store: Store, cache: Cache, settings: &Settings, limits: Arc<LimitCache>) -> Self {
         let (rules, batch_max) = (Arc::new(settings.rules.clone()), settings.batch_max.max(1));
         Self {
-            own: store.for_a_lane(),
+            own: store.keyed(1),
             store,
             cache,
             rules,

@@ -11,7 +11,7 @@ use overround_domain::ids::{DomainEventId, EventId, HoldId, MarketId};
 use overround_domain::markets::{Group, Holds, MarketStatus, Scope, Snapshot, SourceEvent, SourceMarket};
 use overround_domain::time::Timestamp;
 use overround_store::market::{self, EventRow, HoldChange, HoldRow, MarketRow, OutcomeRow, ResultRow};
-use overround_store::{Error, Tx, events};
+use overround_store::{Error, Statement, Tx, events};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -294,10 +294,8 @@ async fn write(tx: &mut Tx, message: &Message, decided: &[Decided]) -> Result<()
         decided.iter().filter(|one| one.is_new).map(|one| &one.snapshot).collect();
     market::outcomes::insert(tx, &inserted).await?;
     market::outcomes::update(tx, &updated).await?;
-    market::markets::update(tx, &rows).await?;
     market::fences::insert(tx, &fences(FenceChange::Insert), message.cells).await?;
     market::fences::update(tx, &fences(FenceChange::Move), message.cells).await?;
-    market::price_versions::insert(tx, &message.producer, &snapshots).await?;
     let results = results_of(message, decided);
     market::results::insert(tx, &results).await?;
     let mut domain_events = Vec::with_capacity(snapshots.len() + results.len());
@@ -314,7 +312,12 @@ async fn write(tx: &mut Tx, message: &Message, decided: &[Decided]) -> Result<()
             decided.iter().find(|one| one.row.id == result.market_id).map_or(0, |one| one.row.version);
         domain_events.push(market_settled(&message.clock, result, version, None)?);
     }
-    events::append(tx, &domain_events).await
+    // What each new price takes is written in one round trip.
+    let mut statement = Statement::default();
+    market::markets::update(&mut statement, &rows);
+    market::price_versions::insert(&mut statement, &message.producer, &snapshots);
+    events::add(&mut statement, &domain_events);
+    statement.execute(tx).await
 }
 
 /// What more there is to say of a new version than its prices.

@@ -177,7 +177,7 @@ impl App {
         });
         let work = Arc::clone(&message);
         let decided = self
-            .store()
+            .publishing()
             .run("publish", Isolation::ReadCommitted, move |tx| {
                 let message = Arc::clone(&work);
                 Box::pin(async move { commit(tx, &message).await })

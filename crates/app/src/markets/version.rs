@@ -8,7 +8,7 @@ use overround_domain::markets::{MarketStatus, Snapshot};
 use overround_domain::time::Timestamp;
 use overround_live::{SnapshotWrite, Word};
 use overround_store::market::{self, MarketRow};
-use overround_store::{Error, Tx, events};
+use overround_store::{Error, Statement, Tx, events};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -63,12 +63,14 @@ impl App {
             let (fields, trace_id) = (said.fields.clone(), said.trace_id.clone());
             domain_events.push(odds_updated(self.clock(), snapshot, fields, trace_id)?);
         }
-        market::markets::update(tx, &rows).await?;
         market::fences::update(tx, &fences, self.cells()).await?;
+        let mut statement = Statement::default();
+        market::markets::update(&mut statement, &rows);
         for (producer, snapshots) in by_producer {
-            market::price_versions::insert(tx, producer, &snapshots).await?;
+            market::price_versions::insert(&mut statement, producer, &snapshots);
         }
-        events::append(tx, &domain_events).await
+        events::add(&mut statement, &domain_events);
+        statement.execute(tx).await
     }
 
     /// Shows an act in Redis. The act is done, so a Redis that is away fails nothing: the fences hold,

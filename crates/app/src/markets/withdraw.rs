@@ -10,7 +10,7 @@ use crate::{App, Error};
 use overround_domain::ids::MarketId;
 use overround_domain::markets::{Group, Snapshot, SourceStatus};
 use overround_store::market::{self, MarketRow};
-use overround_store::{Isolation, Tx};
+use overround_store::{Isolation, Statement, Tx};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -81,7 +81,9 @@ impl App {
                 versions.push(Version::after(&known, row, offers, now)?);
             }
         }
-        market::markets::update(tx, &quiet).await?;
+        let mut statement = Statement::default();
+        market::markets::update(&mut statement, &quiet);
+        statement.execute(tx).await?;
         if !versions.is_empty() {
             let reason = format!("the producer {} does not name it any more", speaker.producer());
             let said = Said { fields: said("withdraw", HOUSE, Some(&reason)), trace_id: None };

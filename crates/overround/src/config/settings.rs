@@ -66,7 +66,8 @@ settings! {
     /// Redis or Valkey. Not set: the embedded one. Of a cluster, nodes to begin with:
     /// redis+cluster://user:password@host:port,host:port
     redis_url: Option<ServerUrl> = None;
-    /// The largest number of PostgreSQL connections of the application, beside one for each lane.
+    /// The largest number of PostgreSQL connections of the application, beside one for each lane and up to four that prices
+    /// are published by.
     database_connections_max: u32 = 16;
     /// Address and port of the HTTP API.
     listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));

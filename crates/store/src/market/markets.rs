@@ -1,6 +1,6 @@
 //! `market.markets`: the row that every change of a market locks.
 
-use crate::{Error, Tx, keyset};
+use crate::{Error, Statement, Tx, keyset};
 use chrono::{DateTime, Utc};
 use overround_domain::ids::{EventId, MarketId, OutcomeId};
 use overround_domain::markets::{Group, Margin, MarginBps, MarketKind, MarketStatus, SourceStatus, TieRule};
@@ -302,16 +302,13 @@ fn margins_bps(markets: &[MarketRow]) -> Vec<Option<i32>> {
     markets.iter().map(|row| row.margin.map(bps)).collect()
 }
 
-/// Writes all of these markets that may change: type, kind, tie rule and rules version are frozen.
+/// Writes all of these markets that may change, by a statement: type, kind, tie rule and rules version are frozen.
 /// The caller has locked them.
-///
-/// # Errors
-/// The database's.
-pub async fn update(tx: &mut Tx, markets: &[MarketRow]) -> Result<(), Error> {
+pub fn update(to: &mut Statement, markets: &[MarketRow]) {
     if markets.is_empty() {
-        return Ok(());
+        return;
     }
-    sqlx::query(
+    to.add(
         "UPDATE market.markets m SET name = c.name, number_of_winners = c.number_of_winners, \
                 source_status = c.source_status, source_prices = c.source_prices, status = c.status, \
                 in_play = c.in_play, bet_delay_ms = c.bet_delay_ms, version = c.version, \
@@ -336,9 +333,7 @@ pub async fn update(tx: &mut Tx, markets: &[MarketRow]) -> Result<(), Error> {
     .bind(markets.iter().map(|row| row.margin.map(|margin| margin.method.as_str())).collect::<Vec<_>>())
     .bind(margins_bps(markets))
     .bind(markets.iter().map(|row| Json(stored_prices(&row.manual_prices))).collect::<Vec<_>>())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    ;
 }
 
 /// The markets of those ids that exist, in no order.

@@ -2,7 +2,7 @@
 //! Redis, which can be written again from here.
 
 use super::MarketRow;
-use crate::{Error, Tx};
+use crate::{Error, Statement};
 use chrono::{DateTime, Utc};
 use overround_domain::ids::{MarketId, OutcomeId};
 use overround_domain::markets::{Line, OutcomeSuspension, Quote, Snapshot, SuspensionReason};
@@ -61,15 +61,12 @@ pub fn stored(snapshot: &Snapshot) -> Result<(Value, Value), Error> {
     ))
 }
 
-/// Inserts new versions; `producer` is who set them.
-///
-/// # Errors
-/// The database's.
-pub async fn insert(tx: &mut Tx, producer: &str, snapshots: &[&Snapshot]) -> Result<(), Error> {
+/// Inserts new versions by a statement; `producer` is who set them.
+pub fn insert(to: &mut Statement, producer: &str, snapshots: &[&Snapshot]) {
     if snapshots.is_empty() {
-        return Ok(());
+        return;
     }
-    sqlx::query(
+    to.add(
         "INSERT INTO market.price_versions (market_id, version, status_version, status, in_play, bet_delay_ms, \
                 prices, suspensions, as_of, producer) \
          SELECT n.*, $10 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::boolean[], \
@@ -85,9 +82,7 @@ pub async fn insert(tx: &mut Tx, producer: &str, snapshots: &[&Snapshot]) -> Res
     .bind(snapshots.iter().map(|one| Json(stored_suspensions(one))).collect::<Vec<_>>())
     .bind(snapshots.iter().map(|one| one.as_of.to_datetime()).collect::<Vec<_>>())
     .bind(producer)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    ;
 }
 
 #[derive(FromRow)]
