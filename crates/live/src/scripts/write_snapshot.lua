@@ -30,19 +30,24 @@ local function whole(text)
   return nil
 end
 
-local names = { [2] = 'version', [3] = 'confirmedAt', [4] = 'agesFrom', [5] = 'the age', [6] = 'freshMs', [7] = 'staleMs',
-  [8] = 'the lifetime', [9] = 'the lifetime of the clock', [10] = 'the lifetime of the stream', [11] = 'the length of the stream',
-  [14] = 'the length of the lease' }
-for _, i in ipairs({ 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14 }) do
-  local may_be_empty = i == 4 and ARGV[i] == ''
-  if not may_be_empty and not whole(ARGV[i]) then
-    return redis.error_reply('ERR ' .. names[i] .. ' of ' .. KEYS[1] .. ' is not a whole number of at most 14 digits')
+local function refuse(i, why)
+  local names = { [2] = 'version', [3] = 'confirmedAt', [4] = 'agesFrom', [5] = 'the age', [6] = 'freshMs', [7] = 'staleMs',
+    [8] = 'the lifetime', [9] = 'the lifetime of the clock', [10] = 'the lifetime of the stream',
+    [11] = 'the length of the stream', [14] = 'the length of the lease' }
+  return redis.error_reply('ERR ' .. names[i] .. ' of ' .. KEYS[1] .. why)
+end
+
+for i = 2, 11 do
+  local number = whole(ARGV[i])
+  if not number and (i ~= 4 or ARGV[i] ~= '') then
+    return refuse(i, ' is not a whole number of at most 14 digits')
+  end
+  if number == 0 and (i == 2 or i > 7) then
+    return refuse(i, ' starts at 1')
   end
 end
-for _, i in ipairs({ 2, 8, 9, 10, 11 }) do
-  if whole(ARGV[i]) == 0 then
-    return redis.error_reply('ERR ' .. names[i] .. ' of ' .. KEYS[1] .. ' starts at 1')
-  end
+if ARGV[13] ~= '' and not whole(ARGV[14]) then
+  return refuse(14, ' is not a whole number of at most 14 digits')
 end
 local word, version = ARGV[1], whole(ARGV[2])
 if word ~= 'CONFIRMED' and word ~= 'KEPT' and word ~= 'UNCONFIRMED' then

@@ -58,10 +58,12 @@ pub async fn run(stage: &Stage<'_>, options: &Fanout) -> Result<Report, Failure>
     let mut published = Tally::new()?;
     let turns = rounds(options.turns.rounds, async || {
         let (reference, cpu_us) = bench.bare().await?;
-        if let Some(binary) = &options.centrifugo {
-            beside.push(bench.beside(binary).await?);
-        }
+        let other = match &options.centrifugo {
+            Some(binary) => Some(bench.beside(binary).await?),
+            None => None,
+        };
         let (measured, counted) = bench.ours(&mut published).await?;
+        beside.extend(other.map(|other| (other, Cost::of(&measured))));
         bare_cpu_us.push(cpu_us);
         seen.add(&counted);
         Ok(Turn { reference, value: measured.rate(), measured })
@@ -209,8 +211,7 @@ impl Bench<'_> {
         let (accepted, counted) = (tally.accepted as f64, crowd.counted());
         Ok(Beside {
             rate: accepted / self.seconds().as_secs_f64(),
-            cpu_us: cpu_us / accepted.max(1.0),
-            p99_ms: tally.latency_us.value_at_quantile(0.99) as f64 / 1_000.0,
+            cost: Cost { cpu_us: cpu_us / accepted.max(1.0), p99_ms: p99_ms(&tally) },
             missed: counted.lost + counted.behind,
         })
     }
@@ -242,23 +243,43 @@ impl Bench<'_> {
     }
 }
 
-/// A round of another server.
-struct Beside {
-    /// Deliveries a second, and microseconds of CPU each.
-    rate: f64,
+/// What deliveries of a round cost, and how long the slowest hundredth took.
+struct Cost {
+    /// Microseconds of CPU each.
     cpu_us: f64,
     p99_ms: f64,
+}
+
+impl Cost {
+    fn of(ours: &Measured) -> Self {
+        Self { cpu_us: ours.each(ours.server_us.unwrap_or_default() as f64), p99_ms: p99_ms(&ours.tally) }
+    }
+}
+
+fn p99_ms(tally: &Tally) -> f64 {
+    tally.latency_us.value_at_quantile(0.99) as f64 / 1_000.0
+}
+
+/// A round of another server.
+struct Beside {
+    /// Deliveries a second.
+    rate: f64,
+    cost: Cost,
     /// Frames that did not come, and readers who did not get the last one.
     missed: u64,
 }
 
 impl Beside {
-    /// The medians of rounds.
-    fn told(rounds: &[Self]) -> serde_json::Value {
-        let of = |figure: fn(&Self) -> f64| rounded(median(rounds.iter().map(figure)));
+    /// The medians of rounds, and of what it cost by what it cost us in the same round: above 1 ours is better.
+    fn told(rounds: &[(Self, Cost)]) -> serde_json::Value {
+        let of = |figure: fn(&(Self, Cost)) -> f64| rounded(median(rounds.iter().map(figure)));
         json!({
-            "deliveries_per_second": of(|one| one.rate), "cpu_us_per_delivery": of(|one| one.cpu_us),
-            "p99_ms": of(|one| one.p99_ms), "missed": rounds.iter().map(|one| one.missed).sum::<u64>(),
+            "deliveries_per_second": of(|(one, _)| one.rate),
+            "cpu_us_per_delivery": of(|(one, _)| one.cost.cpu_us),
+            "p99_ms": of(|(one, _)| one.cost.p99_ms),
+            "cpu_by_ours": of(|(one, ours)| one.cost.cpu_us / ours.cpu_us),
+            "p99_by_ours": of(|(one, ours)| one.cost.p99_ms / ours.p99_ms),
+            "missed": rounds.iter().map(|(one, _)| one.missed).sum::<u64>(),
         })
     }
 }
