@@ -45,7 +45,7 @@ impl Draw {
     fn batch(&mut self, step: u32) -> Batch {
         // Now and then the producer is silent, until little may be sold or nothing.
         let silent = self.one_in(16);
-        let advance_ms = i64::from(if silent { 7_000 + self.below(9_000) } else { 20 + self.below(1_500) });
+        let advance_ms = i64::from(if silent { 9_000 + self.below(6_000) } else { 20 + self.below(1_500) });
         let renewed_by = (!silent && !self.one_in(6)).then(|| self.index(2));
         self.hot = self.one_in(5).then(|| self.index(ACCOUNTS - 8));
         let count = if self.one_in(4) { OPS_MAX } else { 1 + self.below(OPS_MAX) };
