@@ -332,8 +332,7 @@ pub fn update(to: &mut Statement, markets: &[MarketRow]) {
     .bind(markets.iter().map(|row| row.status_version).collect::<Vec<_>>())
     .bind(markets.iter().map(|row| row.margin.map(|margin| margin.method.as_str())).collect::<Vec<_>>())
     .bind(margins_bps(markets))
-    .bind(markets.iter().map(|row| Json(stored_prices(&row.manual_prices))).collect::<Vec<_>>())
-    ;
+    .bind(markets.iter().map(|row| Json(stored_prices(&row.manual_prices))).collect::<Vec<_>>());
 }
 
 /// The markets of those ids that exist, in no order.

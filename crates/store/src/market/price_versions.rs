@@ -81,8 +81,7 @@ pub fn insert(to: &mut Statement, producer: &str, snapshots: &[&Snapshot]) {
     .bind(snapshots.iter().map(|one| Json(stored_prices(one))).collect::<Vec<_>>())
     .bind(snapshots.iter().map(|one| Json(stored_suspensions(one))).collect::<Vec<_>>())
     .bind(snapshots.iter().map(|one| one.as_of.to_datetime()).collect::<Vec<_>>())
-    .bind(producer)
-    ;
+    .bind(producer);
 }
 
 #[derive(FromRow)]
