@@ -11,7 +11,7 @@ use overround_domain::markets::MarketStatus;
 use overround_domain::time::Timestamp;
 use overround_live::{Live, Now};
 
-/// Learns how long the markets are sold that were confirmed at this instant; none is over.
+/// Learns how long the markets are sold that were confirmed at this instant, but for those that are over: nobody renews them.
 ///
 /// # Errors
 /// When the snapshots cannot be read.
