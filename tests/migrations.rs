@@ -26,6 +26,11 @@ async fn session(db: &TestDb, statement: String) -> PgPool {
         .unwrap()
 }
 
+/// Makes of a migrated database one of the binary before.
+pub(crate) const UNDO_NEWEST: &str = "ALTER TABLE market.events DROP COLUMN version; \
+    DELETE FROM meta.migration_serves WHERE version = (SELECT max(version) FROM meta.migrations); \
+    DELETE FROM meta.migrations WHERE version = (SELECT max(version) FROM meta.migrations)";
+
 async fn run(pool: &PgPool, sql: &'static str) {
     sqlx::raw_sql(sql).execute(pool).await.unwrap();
 }
@@ -125,10 +130,7 @@ async fn a_schema_that_is_older_than_the_binary_is_refused_until_it_is_migrated(
     assert!(none.contains("overround migrate"), "{none}");
 
     let version = migrate::migrate(&owner).await.unwrap().version;
-    let newest = "DROP TABLE betting.day_payouts; \
-        DELETE FROM meta.migration_serves WHERE version = (SELECT max(version) FROM meta.migrations); \
-        DELETE FROM meta.migrations WHERE version = (SELECT max(version) FROM meta.migrations)";
-    run(&owner, newest).await;
+    run(&owner, UNDO_NEWEST).await;
     let older = schema_error(migrate::check(&owner).await);
     assert!(older.contains(&version.to_string()) && older.contains("overround migrate"), "{older}");
 

@@ -15,6 +15,7 @@ use overround_domain::time::Timestamp;
 use overround_live::{Live, Now};
 use overround_store::{Role, Store};
 use overround_testkit::{TestDb, match_odds, redis_url};
+use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -201,7 +202,7 @@ async fn what_did_not_change_writes_nothing_and_is_confirmed() {
 }
 
 #[tokio::test]
-async fn names_follow_their_source_without_a_version() {
+async fn names_follow_their_source_without_a_version_of_the_market() {
     let house = House::new().await;
     let source = match_odds("e", "1.1", &EVEN);
     let market = house.hear(0, &source).await.market_id;
@@ -211,9 +212,31 @@ async fn names_follow_their_source_without_a_version() {
         m.outcomes[0].name = "A".to_owned();
     });
     assert_eq!(house.hear(1, &renamed).await.version, None);
+    let (one, other) = (house.another().await, house.another().await);
+    let again = std::slice::from_ref(&renamed);
+    let now = house.clock.now();
+    let (one, other) = tokio::join!(one.publish("test", now, again), other.publish("test", now, again));
+    one.and(other).unwrap();
     let board = house.app.market(market, None).await.unwrap();
     assert_eq!((board.market.name.as_str(), board.market.outcomes[0].name.as_str()), ("Winner", "A"));
-    assert_eq!(house.app.event(board.market.event_id).await.unwrap().name, "A v B");
+    let event = house.app.event(board.market.event_id).await.unwrap();
+    assert_eq!((event.name.as_str(), event.version), ("A v B", 2));
+    let told: Vec<(i64, Value)> = sqlx::query_as(
+        "SELECT aggregate_version, payload FROM events.outbox WHERE type = 'event.changed' AND aggregate_type = 'event' \
+         AND aggregate_id = $1 ORDER BY xid8, identity",
+    )
+    .bind(event.id.uuid())
+    .fetch_all(&house.admin)
+    .await
+    .unwrap();
+    let says = |version: i64, name: &str| {
+        let (id, sport) = (event.id.uuid(), "tennis");
+        (
+            version,
+            json!({"event_id": id, "version": version, "name": name, "sport": sport, "starts_at": null}),
+        )
+    };
+    assert_eq!(told, [says(1, &source.event.name), says(2, "A v B")]);
 }
 
 #[tokio::test]
@@ -305,7 +328,7 @@ async fn two_publishers_never_give_one_version_to_two_snapshots() {
     }
     let gaps = "SELECT count(*) FROM market.markets m WHERE m.version <> (SELECT count(*) FROM market.price_versions v \
          WHERE v.market_id = m.id) OR m.version <> (SELECT count(DISTINCT v.version) FROM market.price_versions v \
-         WHERE v.market_id = m.id) OR m.version <> (SELECT count(*) FROM events.outbox o WHERE o.aggregate_id = m.id)";
+         WHERE v.market_id = m.id) OR m.version <> (SELECT count(*) FROM events.outbox o WHERE o.aggregate_id = m.id AND o.type = 'odds.updated')";
     assert_eq!(house.count(gaps).await, 0);
     assert_eq!(house.count("SELECT count(*) FROM market.markets").await, 3);
     assert_eq!(house.count("SELECT count(*) FROM market.events").await, 1);

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bank;
+mod events;
 mod house;
 mod presence;
 mod sse;

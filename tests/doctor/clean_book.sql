@@ -191,6 +191,8 @@ INSERT INTO market.markets (id, event_id, producer, source, source_key, market_t
     rules_version, source_status, status, in_play, bet_delay_ms, version, status_version, created_at)
 SELECT t.id(m.name), t.id(m.event), 'test', 'test', m.name, 'TEST', m.name, m.kind, m.winners, 'PUSH', 1, 'OPEN', 'OPEN', false, 0, 0, 0, t.at(0)
 FROM (VALUES ('winner', 'match', 'ODDS', 1), ('total', 'cup', 'LINE', 0)) AS m (name, event, kind, winners);
+SELECT t.tell('event.changed', name, 'event', 1, '{}', 0) FROM market.events;
+SELECT t.tell('market.opened', name, 'market', 1, '{}', 0) FROM market.markets;
 SELECT t.version('winner', 1, 1, 'OPEN', t.prices('home', '21', '11', 'away', '2', '1'), 3);
 SELECT t.version('winner', 2, 1, 'OPEN', t.prices('home', '19', '10', 'away', '21', '10'), 4);
 SELECT t.version('total', 1, 1, 'OPEN', jsonb_build_object(t.id('over'), '{"num": 2, "den": 1, "line_quarters": 10}'::jsonb), 4);

@@ -119,6 +119,18 @@ pub const UNTOLD: &[Breakage] = &[
          FROM events.outbox WHERE type = 'bet.settled' AND aggregate_id = t.id('lost')"#,
     ),
     (
+        "a sporting event that was renamed without a word",
+        "E1",
+        1,
+        "UPDATE market.events SET name = 'another', version = 2 WHERE id = t.id('match')",
+    ),
+    (
+        "a market that nobody was told of",
+        "E1",
+        1,
+        "DELETE FROM events.outbox WHERE type = 'market.opened' AND aggregate_id = t.id('total')",
+    ),
+    (
         "a version without its event",
         "E1",
         1,

@@ -6,7 +6,7 @@ use super::sse::Events;
 use overround_api::Role;
 use overround_app::{Delivery, Position, Subscribed};
 use overround_domain::ids::AccountId;
-use overround_live::{AccountTold, KEPT_EVENTS};
+use overround_live::{KEPT_EVENTS, Told};
 use overround_testkit::{Caller, RedisPlace, on_every_redis};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -212,13 +212,13 @@ async fn what_is_told_again_is_told_once(redis: RedisPlace) {
     let mut client = bank.client(&bank.house.second, None).await;
     client.next().await;
     let noted: (String, i64) =
-        sqlx::query_as("SELECT xid8::text, identity FROM events.checkpoints WHERE consumer = 'accounts'")
+        sqlx::query_as("SELECT xid8::text, identity FROM events.checkpoints WHERE consumer = 'teller'")
             .fetch_one(&bank.admin)
             .await
             .unwrap();
     bank.credit(0..10).await;
     bank.tell().await;
-    let back = "UPDATE events.checkpoints SET xid8 = $1::xid8, identity = $2 WHERE consumer = 'accounts'";
+    let back = "UPDATE events.checkpoints SET xid8 = $1::xid8, identity = $2 WHERE consumer = 'teller'";
     sqlx::query(back).bind(&noted.0).bind(noted.1).execute(&bank.admin).await.unwrap();
     bank.credit(10..12).await;
     bank.tell().await;
@@ -233,9 +233,9 @@ async fn an_event_that_cannot_be_read_is_replaced_by_how_the_account_stands(redi
     bank.tell().await;
     let mut client = bank.client(&bank.house.second, None).await;
     client.next().await;
-    let (account_id, text) = (bank.id(), "of a later release".to_owned());
-    let odd = AccountTold { account_id, xid8: "18446744073709551615".to_owned(), identity: 1, text };
-    bank.live().tell_accounts("another log", &[odd]).await.unwrap();
+    let (chronicle, text) = (bank.chronicle(), "of a later release".to_owned());
+    let odd = Told { chronicle, xid8: "18446744073709551615".to_owned(), identity: 1, text };
+    bank.live().tell("another log", &[odd]).await.unwrap();
     let (_, reset) = client.next().await;
     assert_eq!((&reset["type"], &reset["seq"]), (&json!("reset"), &json!(2)));
     assert_eq!(reset["data"], bank.standing().await);
@@ -257,7 +257,7 @@ async fn two_processes_that_tell_at_once_tell_each_event_once() {
     let (first, second) = (&bank.house.first, &bank.house.second);
     for number in (0..40).step_by(2) {
         tokio::join!(bank.credit_at(first, number), bank.credit_at(second, number + 1));
-        let (one, other) = tokio::join!(first.app().tell_accounts(), second.app().tell_accounts());
+        let (one, other) = tokio::join!(first.app().tell_chronicles(), second.app().tell_chronicles());
         one.and(other).unwrap();
     }
     bank.tell().await;
@@ -357,14 +357,14 @@ async fn a_reader_who_is_too_slow_is_told_so_and_misses_nothing_unawares() {
     let bank = Bank::on(RedisPlace::server().await).await;
     bank.tell().await;
     let mut reader = bank.house.second.app().reader();
-    assert_eq!(reader.follow_account(bank.id(), None), Subscribed::Now);
-    assert_eq!(reader.follow_account(bank.id(), None), Subscribed::Already);
+    assert_eq!(reader.follow(bank.chronicle(), None, None), Subscribed::Now);
+    assert_eq!(reader.follow(bank.chronicle(), None, None), Subscribed::Already);
     let mut told = Vec::new();
     while told.is_empty() {
         timeout(WAIT, reader.arrived()).await.unwrap();
         told = reader.take(true).unwrap_or_default();
     }
-    let [Delivery::Account(_, snapshot)] = &told[..] else { panic!("{told:?}") };
+    let [Delivery::Chronicle(_, snapshot)] = &told[..] else { panic!("{told:?}") };
     let seen = snapshot.position.clone();
     let many = u32::try_from(KEPT_EVENTS).unwrap() + 1;
     bank.credit(0..many).await;
@@ -376,14 +376,14 @@ async fn a_reader_who_is_too_slow_is_told_so_and_misses_nothing_unawares() {
         .await;
     timeout(WAIT, reader.arrived()).await.unwrap();
     let told = reader.take(true).unwrap();
-    assert!(matches!(told[..], [Delivery::Gone { account_id }] if account_id == bank.id()), "{told:?}");
+    assert!(matches!(told[..], [Delivery::Gone { chronicle }] if chronicle == bank.chronicle()), "{told:?}");
     // On another connection it begins again.
     let mut back = bank.house.second.app().reader();
-    back.follow_account(bank.id(), Some(Position { epoch: seen.epoch, seq: seen.seq }));
+    back.follow(bank.chronicle(), Some(Position { epoch: seen.epoch, seq: seen.seq }), None);
     let mut told = Vec::new();
     while told.is_empty() {
         timeout(WAIT, back.arrived()).await.unwrap();
         told = back.take(true).unwrap_or_default();
     }
-    assert!(matches!(&told[..], [Delivery::Account(overround_app::FrameKind::Reset, _)]), "{told:?}");
+    assert!(matches!(&told[..], [Delivery::Chronicle(overround_app::FrameKind::Reset, _)]), "{told:?}");
 }

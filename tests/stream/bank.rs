@@ -2,8 +2,7 @@
 
 use super::house::{Client, House};
 use overround_api::Role;
-use overround_domain::ids::AccountId;
-use overround_live::Live;
+use overround_live::{Chronicle, Live};
 use overround_testkit::{Caller, RedisPlace, TestServer, until_log_is_past};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -22,7 +21,7 @@ impl Bank {
     pub(super) async fn on(redis: RedisPlace) -> Self {
         let house = House::on(redis).await;
         // What happened before is nothing to who comes later.
-        house.first.app().tell_accounts().await.unwrap();
+        house.first.app().tell_chronicles().await.unwrap();
         let (player, account) = house.first.funded("ann", 100_000).await;
         let finance = house.first.caller("finance", &[Role::Finance]);
         let support = house.first.caller("support", &[Role::Support]);
@@ -34,8 +33,8 @@ impl Bank {
         format!("account:{}", self.account)
     }
 
-    pub(super) fn id(&self) -> AccountId {
-        self.account.parse().unwrap()
+    pub(super) fn chronicle(&self) -> Chronicle {
+        Chronicle::Account(self.account.parse().unwrap())
     }
 
     pub(super) fn live(&self) -> Live {
@@ -45,7 +44,7 @@ impl Bank {
     /// Tells all that happened.
     pub(super) async fn tell(&self) {
         until_log_is_past(&self.admin).await;
-        self.house.first.app().tell_accounts().await.unwrap();
+        self.house.first.app().tell_chronicles().await.unwrap();
     }
 
     /// One cent more, so many times, each under a key of its own.

@@ -25,7 +25,7 @@ pub use betting::{
 pub use clock::Clock;
 pub use error::{Error, KeptRefusal};
 pub use markets::*;
-pub use overround_live::{LimitKey, Place, Position, Subject};
+pub use overround_live::{Chronicle, LimitKey, Place, Position, Subject};
 pub use overround_store::wallet::reports::KindBalance;
 pub use page::{Answer, Keyed, Listed, Page};
 pub use presence::PlaceView;
@@ -34,8 +34,9 @@ pub use settings::Settings;
 pub use settlement::Paid;
 pub use state::App;
 pub use stream::{
-    AccountChange, AccountEvent, AccountFrame, AccountNews, BetPlaced, BetSettled, Delivery, Frame,
-    FrameKind, Frozen, LegTaken, Moved, Reader, Subscribed, WalletOpened,
+    BetPlaced, BetSettled, Change, ChronicleEvent, ChronicleFrame, ChronicleNews, Delivery, EventChanged,
+    Frame, FrameKind, Frozen, LegTaken, MarketOpened, MarketSettled, Moved, Reader, Standing, Subscribed,
+    WalletOpened,
 };
 pub use wallet::{
     AccountView, AsOf, BalanceView, EntryView, FreezeView, Movement, PostingView, Report, StatementView,

@@ -4,7 +4,7 @@ use crate::lanes::Lanes;
 use crate::markets::refresh::{self, Refresh};
 use crate::presence::Presence;
 use crate::rate_limits::RateLimits;
-use crate::stream::{Accounts, Stream};
+use crate::stream::{Chronicles, Stream};
 use crate::wallet::Directory;
 use crate::{Clock, Error, Settings, markets};
 use overround_live::Live;
@@ -36,7 +36,7 @@ struct Inner {
     markets: markets::State,
     refresh: Arc<Refresh>,
     stream: Stream,
-    accounts: Accounts,
+    chronicles: Chronicles,
     rate_limits: RateLimits,
     presence: Presence,
     settler: Notify,
@@ -71,7 +71,7 @@ impl App {
             directory: Directory::default(),
             markets: markets::State::new(settings.seed),
             stream: Stream::start(&live, &clock, &refresh),
-            accounts: Accounts::start(&live, WeakApp(Weak::clone(inner))),
+            chronicles: Chronicles::start(&live, WeakApp(Weak::clone(inner))),
             refresh,
             rate_limits: RateLimits::start(&live),
             presence: Presence::start(&live, settings.presence_stay),
@@ -92,7 +92,7 @@ impl App {
     /// Takes no more money commands, finishes those that were taken, and returns.
     pub async fn shutdown(&self) {
         self.inner.stream.stop().await;
-        self.inner.accounts.stop().await;
+        self.inner.chronicles.stop().await;
         self.inner.presence.stop().await;
         self.inner.lanes.drain().await;
         self.inner.publishing.close().await;
@@ -151,8 +151,8 @@ impl App {
         &self.inner.stream
     }
 
-    pub(crate) fn followed_accounts(&self) -> &Accounts {
-        &self.inner.accounts
+    pub(crate) fn chronicles(&self) -> &Chronicles {
+        &self.inner.chronicles
     }
 
     pub(crate) fn refresh(&self) -> &Arc<Refresh> {

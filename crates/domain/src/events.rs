@@ -31,6 +31,10 @@ stored_enum! {
         BetPlaced = "bet.placed",
         /// A bet was settled, or settled anew by a later generation.
         BetSettled = "bet.settled",
+        /// A sporting event became known, is called otherwise, or begins at another time.
+        EventChanged = "event.changed",
+        /// A market became known.
+        MarketOpened = "market.opened",
         /// A market has a new version: prices, suspensions, status.
         OddsUpdated = "odds.updated",
         /// A market's result was recorded.
@@ -66,7 +70,8 @@ impl EventType {
             // Apart from the account's money, whose versions are the numbers of its entries.
             Self::AccountFrozen | Self::AccountUnfrozen => "account_status",
             Self::BetPlaced | Self::BetSettled => "bet",
-            Self::OddsUpdated | Self::MarketSettled => "market",
+            Self::EventChanged => "event",
+            Self::MarketOpened | Self::OddsUpdated | Self::MarketSettled => "market",
             Self::HoldChanged => "hold",
             Self::LimitChanged => "limit",
             Self::FactorChanged => "factor",

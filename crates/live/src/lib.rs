@@ -5,13 +5,13 @@
 //! `markets:{market_id}:clock`, which outlives the snapshot, so that a version does not come back after it expired; its
 //! last versions, `markets:{market_id}:stream`; and the lease of whoever loads it, `markets:{market_id}:lease`. A new
 //! version is published on the channel that is called like the snapshot.
-//! What happens to an account is told the same way: `accounts:{account_id}` is its clock and its channel,
-//! `accounts:{account_id}:stream` its last events.
+//! What happens to an account or a sporting event is told the same way: `accounts:{account_id}` and `events:{event_id}` are
+//! their clocks and their channels, `accounts:{account_id}:stream` an account's last events.
 //! Rate limits stand each under a key of its own, `limits:{usr_...}:bets`; who is at a place stands under
 //! `presence:{evt_...}` and what follows it.
 
-mod accounts;
 pub mod bench;
+mod chronicles;
 mod cluster;
 mod connection;
 mod error;
@@ -28,7 +28,7 @@ mod snapshots;
 mod subscriber;
 mod window;
 
-pub use accounts::{AccountHistory, AccountTold, KEPT_EVENTS};
+pub use chronicles::{Chronicle, ChronicleHistory, KEPT_EVENTS, Told};
 pub use error::Error;
 pub use exposure::ExposureWrite;
 pub use history::{History, Position};

@@ -22,10 +22,10 @@ pub struct Live {
     pub(crate) highest: Arc<Cache<MarketId, Arc<Snapshot>>>,
 }
 
-/// A script that begins with an account's clock.
-macro_rules! about_account {
+/// A script that begins with a chronicle's clock.
+macro_rules! about_chronicle {
     ($file:literal) => {
-        Script::new(concat!(include_str!("scripts/account_clock.lua"), include_str!($file)))
+        Script::new(concat!(include_str!("scripts/chronicle_clock.lua"), include_str!($file)))
     };
 }
 
@@ -38,8 +38,8 @@ pub(crate) struct Scripts {
     pub(crate) charge: Script,
     pub(crate) attend: Script,
     pub(crate) set_exposure: Script,
-    pub(crate) tell_account: Script,
-    pub(crate) read_account: Script,
+    pub(crate) tell_chronicle: Script,
+    pub(crate) read_chronicle: Script,
     /// The reference of a benchmark.
     pub(crate) write_blindly: Script,
 }
@@ -68,15 +68,15 @@ impl Live {
             charge: Script::new(include_str!("scripts/charge_limit.lua")),
             attend: Script::new(include_str!("scripts/attend_place.lua")),
             set_exposure: Script::new(include_str!("scripts/set_exposure.lua")),
-            tell_account: about_account!("scripts/tell_account.lua"),
-            read_account: about_account!("scripts/read_account.lua"),
+            tell_chronicle: about_chronicle!("scripts/tell_chronicle.lua"),
+            read_chronicle: about_chronicle!("scripts/read_chronicle.lua"),
             write_blindly: Script::new(include_str!("scripts/bench_write.lua")),
         };
         let highest = Arc::new(Cache::new(REMEMBERED_MAX));
         Ok(Self { connection, scripts: Arc::new(scripts), highest })
     }
 
-    /// Connections of its own that hear what is published of markets, or of accounts. Nothing is connected yet.
+    /// Connections of its own that hear what is published of markets, or told in chronicles. Nothing is connected yet.
     pub fn subscriber<T: Followed>(&self) -> Subscriber<T> {
         Subscriber::new(self.connection.clone())
     }

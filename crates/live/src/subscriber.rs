@@ -1,13 +1,12 @@
-//! Hearing what is published of markets, or of accounts: one connection of a process to each server, however many of
-//! them it follows.
+//! Hearing what is published of markets, or told in chronicles: one connection of a process to each server, however many
+//! of them it follows.
 
-use crate::accounts::{self, account_of, seq_of};
 use crate::connection::{Connection, TIMEOUT};
 use crate::fields::{key_of, market_of, snapshot_of_lines, version_of};
 use crate::node::{Node, is_of, pipeline_of, too_late};
-use crate::{Error, Position};
+use crate::{Chronicle, Error, Position};
 use futures::future::join_all;
-use overround_domain::ids::{AccountId, MarketId};
+use overround_domain::ids::MarketId;
 use overround_domain::markets::Snapshot;
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{Cmd, ErrorKind, PushInfo, PushKind, RedisError, RedisResult, ServerErrorKind, Value};
@@ -24,7 +23,7 @@ const UNHEARD_MAX: usize = 16_384;
 /// How long after a failure a server is connected to again, at first and at most.
 const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// What can be followed: a market or an account, which has a channel of its own.
+/// What can be followed: a market or a chronicle, which has a channel of its own.
 pub trait Followed: Copy + Ord + Send + Sync + 'static {
     /// What is said on its channel.
     type Said: Send;
@@ -59,26 +58,26 @@ impl Followed for MarketId {
     }
 }
 
-impl Followed for AccountId {
+impl Followed for Chronicle {
     type Said = Arc<str>;
 
     fn channel(self) -> String {
-        accounts::key_of(self)
+        self.key()
     }
 
     fn of_channel(name: &str) -> Option<Self> {
-        account_of(name)
+        Self::of_key(name)
     }
 
     fn read(self, seq: &str, body: &str) -> Result<(i64, Arc<str>), Error> {
-        Ok((seq_of(self, seq)?, body.into()))
+        Ok((self.seq(seq)?, body.into()))
     }
 }
 
 /// What a subscriber hears.
 #[derive(Debug)]
 pub enum Heard<T: Followed> {
-    /// There is something new: a version of a market, an event of an account.
+    /// There is something new: a version of a market, an event of a chronicle.
     Said(T, Position, T::Said),
     /// Of these nothing is heard any more, and what is published meanwhile is missed: follow them again.
     Lost(BTreeSet<T>),

@@ -1,4 +1,4 @@
-//! Tells who follows an account what happened to it, by the log of events.
+//! Tells who follows an account or a sporting event what happened to it, by the log of events.
 
 use crate::every::{Schedule, every};
 use overround_app::App;
@@ -10,5 +10,5 @@ const PERIOD: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(app: App, stop: CancellationToken) {
     let schedule = Schedule { name: "teller", period: PERIOD, wake: None };
-    every(schedule, &stop, || app.tell_accounts()).await;
+    every(schedule, &stop, || app.tell_chronicles()).await;
 }

@@ -55,20 +55,28 @@ pub struct StreamParams {
 /// `subscribe`, gets what came after it, or a `reset` with the market as it stands where that is not kept any more, or
 /// the epoch is over. A reader that falls behind gets the newest prices only: `conflated` says how many frames were
 /// passed over; none that changes a status, line or runner is. `stale` says that prices may not be sold any more, and
-/// `fresh` that they may again. `events:{event_id}` tells how many users are present at an event, with frames of type
-/// `presence` that have no epoch and seq: the first at once, then once a second at most if it changed. Who says
-/// `{"channel": "events:evt_...", "present": true}` is one of them for as long as the connection lasts. What is refused
-/// is a frame of type `error`. Close codes: 1001 the server ends, 1009 too large a message, 4400 bad message, 4401 token
-/// ended, 4408 silent, 4410 too slow for an account's events, 4429 too many messages.
+/// `fresh` that they may again. What is refused is a frame of type `error`. Close codes: 1001 the server ends, 1009 too
+/// large a message, 4400 bad message, 4401 token ended, 4408 silent, 4410 too slow for what is told of an account or a
+/// sporting event, 4429 too many messages.
+///
+/// `events:{event_id}` tells what happens to a sporting event. A `snapshot` (or `reset`) is the event as
+/// `GET /v1/events/{event_id}` answers it; then follow `event.changed` (its name, sport or start: take them from the
+/// highest `version`), `market.opened` (it has another market; `GET /v1/markets?event_id=` after the snapshot lists those
+/// that it had before) and `market.settled` (a market's result, of which the highest `generation` counts). Prices and
+/// statuses are told by the markets' own channels. Frames of type `presence`, which have no epoch and seq, say how many
+/// users are present: the first at once, then once a second at most if it changed. Who says
+/// `{"channel": "events:evt_...", "present": true}` is one of them for as long as the connection lasts.
 ///
 /// `account:{account_id}` tells what happens to an account: of the caller's own, or of any to who may read all. A
 /// `snapshot` (or `reset`) is the account as `GET /v1/accounts/{account_id}` answers it; then each event is a frame with
 /// the next `seq`, whose type is its name: `bet.placed`, `bet.settled`, `wallet.credited`, `wallet.debited`,
-/// `wallet.adjusted`, `wallet.reversed`, `wallet.transferred`, `wallet.opened`, `account.frozen`, `account.unfrozen`. None
-/// is passed over, and `conflate_ms` does not hold them up. `balance_cents` (of the wallet that `account_id` names) and
+/// `wallet.adjusted`, `wallet.reversed`, `wallet.transferred`, `wallet.opened`, `account.frozen`, `account.unfrozen`. `balance_cents` (of the wallet that `account_id` names) and
 /// `held_cents` are what they came to by the event; a snapshot may be later than events that follow it, so take them
-/// from the frame with the highest `account_seq`. Only what happens while events are kept (the last 128 of an account,
-/// for ten minutes after the last) is told again to who was away; else there is a `reset`.
+/// from the frame with the highest `account_seq`.
+///
+/// Of what is told of accounts and sporting events none is passed over, and `conflate_ms` does not hold it up. Who was away
+/// names its place and gets what it missed, while that is kept (the last 128 of each, for ten minutes after the last);
+/// else there is a `reset`.
 ///
 /// As Server-Sent Events the channels of the query are followed, and nobody is present by that. The `data` of an event is
 /// a frame; its `id` says how far all channels were read, and sent back as `Last-Event-ID` (by browsers, of themselves)

@@ -2,12 +2,12 @@
 
 use crate::auth::Caller;
 use crate::wire::stream::{
-    Channel, Subscribe, account_text, conflated_text, error_text, followed_text, frame_text, presence_text,
+    Channel, Subscribe, chronicle_text, conflated_text, error_text, followed_text, frame_text, presence_text,
     window_text,
 };
 use bytes::Bytes;
 use metrics::Counter;
-use overround_app::{App, Delivery, Error, Place, Position, Reader, Subscribed};
+use overround_app::{App, Chronicle, Delivery, Error, Place, Position, Reader, Subscribed};
 use overround_domain::ids::{AccountId, EventId, MarketId, UserId};
 use overround_domain::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,8 +38,8 @@ pub struct Known {
 pub enum Due {
     /// All that is new.
     All,
-    /// What happened to accounts, while prices are gathered.
-    Accounts,
+    /// What is told in chronicles, while prices are gathered.
+    Chronicles,
 }
 
 /// The reader was too slow for a channel of which nothing is passed over: the connection ends, and it can go on from its
@@ -146,9 +146,10 @@ impl Following {
         let subscribed = match channel {
             Channel::Market(id) => self.reader.subscribe(id, seen),
             Channel::Event(id) => {
-                self.reader.watch(Place::Event(id), wish.present.then_some(self.caller.user_id()))
+                let present = wish.present.then_some(self.caller.user_id());
+                self.reader.follow(Chronicle::Event(id), seen, present)
             }
-            Channel::Account(id) => self.reader.follow_account(id, seen),
+            Channel::Account(id) => self.reader.follow(Chronicle::Account(id), seen, None),
         };
         match subscribed {
             Subscribed::Now => Ok(channel),
@@ -165,8 +166,8 @@ impl Following {
         };
         let was_followed = match channel {
             Channel::Market(id) => self.reader.unsubscribe(id),
-            Channel::Event(id) => self.reader.unwatch(Place::Event(id)),
-            Channel::Account(id) => self.reader.leave_account(id),
+            Channel::Event(id) => self.reader.leave(Chronicle::Event(id)),
+            Channel::Account(id) => self.reader.leave(Chronicle::Account(id)),
         };
         match was_followed {
             true => followed_text(channel, false, self.now()),
@@ -187,7 +188,7 @@ impl Following {
     pub fn take(&mut self, due: Due) -> Result<Option<Vec<Delivery>>, TooSlow> {
         let news = match due {
             Due::All => self.reader.take(self.conflates),
-            Due::Accounts => self.reader.take_account(),
+            Due::Chronicles => self.reader.take_chronicle(),
         };
         let is_too_slow = |news: &Vec<Delivery>| news.iter().any(|one| matches!(one, Delivery::Gone { .. }));
         if news.as_ref().is_some_and(is_too_slow) { Err(TooSlow) } else { Ok(news) }
@@ -200,9 +201,9 @@ impl Following {
                 self.frames.increment(1);
                 Some(frame.encoded(*kind, || frame_text(*kind, frame)))
             }
-            Delivery::Account(kind, frame) => {
+            Delivery::Chronicle(kind, frame) => {
                 self.frames.increment(1);
-                Some(frame.encoded(*kind, || account_text(*kind, frame, self.now())))
+                Some(frame.encoded(*kind, || chronicle_text(*kind, frame, self.now())))
             }
             Delivery::Conflated { market_id, at, frames } => {
                 let passed_over = u64::try_from(*frames).unwrap_or(u64::MAX);
@@ -227,7 +228,7 @@ impl Following {
 pub fn place_after(delivery: &Delivery) -> Option<(Channel, &Position)> {
     match delivery {
         Delivery::Frame(_, frame) => Some((Channel::Market(frame.snapshot.market_id), &frame.position)),
-        Delivery::Account(_, frame) => Some((Channel::Account(frame.account_id), &frame.position)),
+        Delivery::Chronicle(_, frame) => Some((frame.chronicle.into(), &frame.position)),
         Delivery::Conflated { .. }
         | Delivery::Window { .. }
         | Delivery::Gone { .. }
@@ -237,13 +238,11 @@ pub fn place_after(delivery: &Delivery) -> Option<(Channel, &Position)> {
 
 /// The place that a wish names in its channel, if it does.
 fn seen(channel: Channel, wish: &Subscribe) -> Result<Option<Position>, &'static str> {
-    let is_event = matches!(channel, Channel::Event(_));
-    if wish.present && !is_event {
+    if wish.present && !matches!(channel, Channel::Event(_)) {
         return Err("one is present at an event: at a market or an account nobody is");
     }
     match (wish.epoch.as_deref(), wish.seq) {
         (None, None) => Ok(None),
-        _ if is_event => Err("an event's frames have no epoch and seq: each says how things stand"),
         (Some(epoch), Some(seq)) if epoch.len() <= EPOCH_BYTES_MAX && seq > 0 => {
             Ok(Some(Position { epoch: epoch.into(), seq }))
         }

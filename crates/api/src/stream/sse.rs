@@ -57,7 +57,8 @@ pub struct Session {
     _open: Connection,
 }
 
-const TOO_SLOW: &str = ": too slow for all that happened to an account; connect again, and begin anew\n\n";
+const TOO_SLOW: &str =
+    ": too slow for all that is told of an account or event; connect again, and begin anew\n\n";
 
 /// Why a session is over.
 enum End {
@@ -118,7 +119,7 @@ impl Session {
                 () = self.following.arrived() => {
                     waits = true;
                     if !conflate.is_zero() {
-                        self.tell(Due::Accounts).await?;
+                        self.tell(Due::Chronicles).await?;
                     }
                 }
                 () = sleep_until(next_at), if waits => {

@@ -45,7 +45,7 @@ impl Closing {
             Self::TokenEnded => (4401, "the token has ended; connect with a new one"),
             Self::Silent => (4408, "no answer to pings; connect again"),
             Self::TooSlow => {
-                (4410, "too slow for all that happened to an account; connect again, and begin anew")
+                (4410, "too slow for all that is told of an account or event; connect again, and begin anew")
             }
             Self::TooManyMessages => (4429, "too many messages; name more channels in one"),
         }
@@ -132,7 +132,7 @@ impl Session {
                 Some(aside) = self.aside.next() => self.look_aside(aside).await,
                 () = self.following.arrived() => {
                     waits = !conflate.is_zero();
-                    self.tell(if waits { Due::Accounts } else { Due::All }).await
+                    self.tell(if waits { Due::Chronicles } else { Due::All }).await
                 }
                 // A block, since `select!` makes what stands here also where it does not wait, and a timer has its price.
                 () = async { sleep_until(next_at).await }, if waits => {

@@ -4,7 +4,7 @@ use super::input::{Amount, Attrs, Version};
 use super::names::{BetAcceptance, BetKind, BetResult, BetStatus, FillMode, LegType, VoidFactor, VoidPolicy};
 use super::{PriceTerms, Time, schema};
 use overround_app::{BetReceipt, BetView, LegReceipt};
-use overround_domain::betting::{LegRequest, LegResult, PlaceBet as Command, PricePolicy};
+use overround_domain::betting::{Fraction, LegRequest, LegResult, PlaceBet as Command, PricePolicy};
 use overround_domain::ids::{AccountId, BetId, EventId, LegId, MarketId, OutcomeId};
 use overround_domain::markets::Line;
 use overround_domain::money::{Cents, Currency};
@@ -280,6 +280,12 @@ pub struct FractionTerms {
     pub den: u32,
 }
 
+impl From<Fraction> for FractionTerms {
+    fn from(fraction: Fraction) -> Self {
+        Self { num: fraction.num(), den: fraction.den() }
+    }
+}
+
 impl From<BetReceipt> for Receipt {
     fn from(receipt: BetReceipt) -> Self {
         let (terms, legs) = split(receipt);
@@ -348,7 +354,7 @@ impl From<LegResult> for LegOutcome {
         Self {
             won: result.won,
             void: result.void.into(),
-            dead_heat: FractionTerms { num: result.dead_heat.num(), den: result.dead_heat.den() },
+            dead_heat: result.dead_heat.into(),
             void_reason: result.void_reason,
         }
     }

@@ -20,6 +20,9 @@ pub struct Event {
     pub sport: String,
     /// The scheduled start, if it is known.
     pub starts_at: Option<Time>,
+    /// Counts what it was said to be: of two views the higher one's is the later.
+    #[schema(example = 1, minimum = 0)]
+    pub version: i64,
     /// When it became known.
     pub created_at: Time,
 }
@@ -31,6 +34,7 @@ impl From<EventInfo> for Event {
             name: event.name,
             sport: event.sport,
             starts_at: event.starts_at.map(Time),
+            version: event.version,
             created_at: event.created_at.into(),
         }
     }

@@ -5,7 +5,7 @@ use super::input::Reason;
 use super::names::{MarketKind, MarketStatus, OutcomeStatus, SuspensionReason};
 use super::{PriceTerms, Time, schema};
 use overround_app::{Freshness, MarketAction as Done, MarketBoard, SettleMarket as Command};
-use overround_domain::betting::{Fraction, LegResult};
+use overround_domain::betting::{Fraction, LegResult, VoidFactor};
 use overround_domain::ids::{EventId, MarketId, OutcomeId};
 use overround_domain::markets::{Line, Snapshot};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -161,7 +161,7 @@ pub struct SettleMarket {
 }
 
 /// The result of one outcome.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutcomeResult {
     /// The outcome.
@@ -170,12 +170,12 @@ pub struct OutcomeResult {
     /// How it ended.
     pub result: ResultName,
     /// The share of each winner in a dead heat; with WON only.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_heat: Option<FractionTerms>,
 }
 
 /// How an outcome ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ResultName {
     /// Its bets win.
@@ -190,6 +190,22 @@ pub enum ResultName {
     HalfWon,
     /// Half of the stake loses, half comes back.
     HalfLost,
+}
+
+impl From<(&OutcomeId, &LegResult)> for OutcomeResult {
+    fn from((outcome_id, result): (&OutcomeId, &LegResult)) -> Self {
+        let name = match (result.void, result.won) {
+            (VoidFactor::None, true) => ResultName::Won,
+            (VoidFactor::None, false) => ResultName::Lost,
+            (VoidFactor::Half, true) => ResultName::HalfWon,
+            (VoidFactor::Half, false) => ResultName::HalfLost,
+            (VoidFactor::Full, _) if result.void_reason.is_some() => ResultName::Void,
+            (VoidFactor::Full, _) => ResultName::Pushed,
+        };
+        let is_shared = name == ResultName::Won && result.dead_heat != Fraction::ONE;
+        let dead_heat = is_shared.then(|| result.dead_heat.into());
+        Self { outcome_id: *outcome_id, result: name, dead_heat }
+    }
 }
 
 /// A result that was checked.

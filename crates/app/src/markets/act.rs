@@ -1,8 +1,9 @@
 //! Acts of people on a market: keyed by (actor, key), done once, answered the same again.
 
 use super::MarketAction;
-use super::commit::{hold_changed, load, market_settled};
+use super::commit::load;
 use super::decide::{Known, is_final};
+use super::domain_events::{hold_changed, market_settled};
 use super::offers::Offers;
 use super::version::{Said, Version};
 use crate::authored::{check_author, check_reason};
@@ -173,7 +174,7 @@ impl App {
         }
         if let Some(result) = &change.result {
             market::results::insert(tx, std::slice::from_ref(result)).await?;
-            domain_events.push(market_settled(self.clock(), result, version.row.version, trace_id)?);
+            domain_events.push(market_settled(self.clock(), result, &version.row, trace_id)?);
         }
         events::append(tx, &domain_events).await
     }

@@ -4,11 +4,12 @@ use super::Recorded;
 use super::act::said;
 use super::cache::Entry;
 use super::decide::{Decided, FenceChange, Known, Pricing, decide, is_final, name_or, word_or};
+use super::domain_events::{event_changed, hold_changed, market_opened, market_settled, odds_updated};
 use crate::Clock;
 use overround_domain::betting::Fence;
-use overround_domain::events::{DomainEvent, EventType};
-use overround_domain::ids::{DomainEventId, EventId, HoldId, MarketId};
-use overround_domain::markets::{Group, Holds, MarketStatus, Scope, Snapshot, SourceEvent, SourceMarket};
+use overround_domain::events::DomainEvent;
+use overround_domain::ids::{EventId, HoldId, MarketId};
+use overround_domain::markets::{Group, Holds, MarketStatus, Snapshot, SourceEvent, SourceMarket};
 use overround_domain::time::Timestamp;
 use overround_store::market::{self, EventRow, HoldChange, HoldRow, MarketRow, OutcomeRow, ResultRow};
 use overround_store::{Error, Statement, Tx, events};
@@ -82,7 +83,8 @@ async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String,
     }
     market::holds::before_markets_appear(tx).await?;
     let keys: Vec<String> = wanted.keys().map(|key| (*key).to_owned()).collect();
-    let mut rows = market::events::of_source(&mut **tx, &message.source, &keys).await?;
+    let (mut rows, mut changed) =
+        (market::events::of_source(&mut **tx, &message.source, &keys).await?, Vec::new());
     if rows.len() < keys.len() {
         let stored: BTreeSet<String> = rows.into_iter().map(|row| row.source_key).collect();
         let missing: Vec<EventRow> = wanted
@@ -90,7 +92,7 @@ async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String,
             .filter(|event| !stored.contains(&event.key))
             .map(|event| new_event(message, event))
             .collect();
-        market::events::insert_missing(tx, &missing).await?;
+        changed = market::events::insert_missing(tx, &missing).await?;
         rows = market::events::of_source(&mut **tx, &message.source, &keys).await?;
     }
     let (mut renamed, mut moved_to) = (Vec::new(), BTreeSet::new());
@@ -111,7 +113,9 @@ async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String,
             }
         }
     }
-    market::events::update(tx, &renamed).await?;
+    changed.extend(market::events::update(tx, &renamed).await?);
+    let changed: Vec<DomainEvent> = changed.iter().map(|row| event_changed(&message.clock, row)).collect();
+    events::append(tx, &changed).await?;
     hold_again(tx, message, moved_to).await?;
     Ok(ids)
 }
@@ -137,6 +141,7 @@ fn new_event(message: &Message, event: &SourceEvent) -> EventRow {
         name: name_or(&event.name, &event.key),
         sport: word_or(&event.sport, "other"),
         starts_at: event.starts_at,
+        version: 1,
         created_at: id.created_at().unwrap_or(message.at),
     }
 }
@@ -299,6 +304,9 @@ async fn write(tx: &mut Tx, message: &Message, decided: &[Decided]) -> Result<()
     let results = results_of(message, decided);
     market::results::insert(tx, &results).await?;
     let mut domain_events = Vec::with_capacity(snapshots.len() + results.len());
+    for one in decided.iter().filter(|one| one.fence == FenceChange::Insert) {
+        domain_events.push(market_opened(&message.clock, &one.row));
+    }
     for one in decided.iter().filter(|one| one.is_new) {
         domain_events.push(odds_updated(&message.clock, &one.snapshot, extra_of(message, one), None)?);
     }
@@ -308,9 +316,9 @@ async fn write(tx: &mut Tx, message: &Message, decided: &[Decided]) -> Result<()
         domain_events.push(hold_changed(&message.clock, &hold, None));
     }
     for result in &results {
-        let version =
-            decided.iter().find(|one| one.row.id == result.market_id).map_or(0, |one| one.row.version);
-        domain_events.push(market_settled(&message.clock, result, version, None)?);
+        if let Some(one) = decided.iter().find(|one| one.row.id == result.market_id) {
+            domain_events.push(market_settled(&message.clock, result, &one.row, None)?);
+        }
     }
     // What each new price takes is written in one round trip.
     let mut statement = Statement::default();
@@ -350,87 +358,4 @@ fn results_of(message: &Message, decided: &[Decided]) -> Vec<ResultRow> {
 /// The fence that a market's row says.
 pub(super) const fn fence_of(row: &MarketRow) -> Fence {
     Fence { status: row.status, status_version: row.status_version }
-}
-
-/// The event of a new version. `extra` is what more there is to say of it: who did it, and why.
-pub(super) fn odds_updated(
-    clock: &Clock,
-    snapshot: &Snapshot,
-    extra: Map<String, Value>,
-    trace_id: Option<String>,
-) -> Result<DomainEvent, Error> {
-    let (prices, suspensions) = market::price_versions::stored(snapshot)?;
-    let mut payload = json!({
-        "market_id": snapshot.market_id.uuid(), "event_id": snapshot.event_id.uuid(),
-        "version": snapshot.version, "status_version": snapshot.status_version,
-        "status": snapshot.status, "in_play": snapshot.in_play, "bet_delay_ms": snapshot.bet_delay_ms,
-        "prices": prices, "suspensions": suspensions, "as_of": snapshot.as_of.to_string(),
-    });
-    if let Value::Object(fields) = &mut payload {
-        fields.extend(extra);
-    }
-    Ok(market_event(clock, EventType::OddsUpdated, snapshot.market_id, snapshot.version, payload, trace_id))
-}
-
-/// The event of a recorded result; `version` is the market's.
-pub(super) fn market_settled(
-    clock: &Clock,
-    result: &ResultRow,
-    version: i64,
-    trace_id: Option<String>,
-) -> Result<DomainEvent, Error> {
-    let payload = json!({
-        "market_id": result.market_id.uuid(), "generation": result.generation,
-        "outcomes": market::results::stored(result)?, "certainty": result.certainty,
-        "source": result.source, "reason": result.reason,
-    });
-    Ok(market_event(clock, EventType::MarketSettled, result.market_id, version, payload, trace_id))
-}
-
-/// The event of a hold that was set, or let go.
-pub(super) fn hold_changed(clock: &Clock, hold: &HoldRow, trace_id: Option<String>) -> DomainEvent {
-    let (market, outcome, event, sport, producer) = match &hold.scope {
-        Scope::Outcome(market, outcome) => (Some(market.uuid()), Some(outcome.uuid()), None, None, None),
-        Scope::Market(market) => (Some(market.uuid()), None, None, None, None),
-        Scope::Group(Group::Event(event)) => (None, None, Some(event.uuid()), None, None),
-        Scope::Group(Group::Sport(sport)) => (None, None, None, Some(sport), None),
-        Scope::Group(Group::Producer(producer)) => (None, None, None, None, Some(producer)),
-        Scope::Group(Group::All) => (None, None, None, None, None),
-    };
-    let payload = json!({
-        "hold_id": hold.id.uuid(), "scope": hold.scope.kind(), "market_id": market, "outcome_id": outcome,
-        "event_id": event, "sport": sport, "producer": producer, "kind": hold.kind, "actor": hold.actor, "reason": hold.reason,
-    });
-    let id = DomainEventId::from_uuid(clock.id());
-    DomainEvent {
-        id,
-        cell: None,
-        event_type: EventType::HoldChanged,
-        aggregate_id: hold.id.uuid(),
-        aggregate_version: hold.version,
-        payload,
-        trace_id,
-        created_at: id.created_at().unwrap_or(hold.changed_at),
-    }
-}
-
-fn market_event(
-    clock: &Clock,
-    event_type: EventType,
-    market: MarketId,
-    version: i64,
-    payload: Value,
-    trace_id: Option<String>,
-) -> DomainEvent {
-    let id = DomainEventId::from_uuid(clock.id());
-    DomainEvent {
-        id,
-        cell: None,
-        event_type,
-        aggregate_id: market.uuid(),
-        aggregate_version: version,
-        payload,
-        trace_id,
-        created_at: id.created_at().unwrap_or_else(|| clock.now()),
-    }
 }

@@ -5,8 +5,9 @@
 //! not get so far, [`App::follow_holds`] does, at whichever process comes to it first.
 
 use super::act::said;
-use super::commit::{hold_changed, load};
+use super::commit::load;
 use super::decide::decide_again;
+use super::domain_events::hold_changed;
 use super::version::{Said, Version};
 use super::{GroupAction, HoldView};
 use crate::authored::{check_author, check_reason};

@@ -8,6 +8,7 @@ mod act;
 mod cache;
 mod commit;
 mod decide;
+mod domain_events;
 mod hold;
 mod offers;
 mod price;
@@ -146,6 +147,8 @@ pub struct EventInfo {
     pub sport: String,
     /// The scheduled start.
     pub starts_at: Option<Timestamp>,
+    /// Counts what it was said to be: of two views the higher one's is the later.
+    pub version: i64,
     /// When it became known.
     pub created_at: Timestamp,
 }

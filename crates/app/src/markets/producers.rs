@@ -7,7 +7,7 @@
 //!
 //! The producers of one source may supply the same market. One process hears them all, and so knows which of them owns it.
 
-use super::commit::hold_changed;
+use super::domain_events::hold_changed;
 use crate::{App, Error};
 use overround_domain::events::{DomainEvent, EventType};
 use overround_domain::ids::{DomainEventId, HoldId};

@@ -172,12 +172,14 @@ fn board_of(market: Arc<MarketInfo>, held: Option<Held>, stored: Option<Snapshot
         (None, None) => None,
     }
 }
+
 fn event_info(row: EventRow) -> EventInfo {
     EventInfo {
         id: row.id,
         name: row.name,
         sport: row.sport,
         starts_at: row.starts_at,
+        version: row.version,
         created_at: row.created_at,
     }
 }

@@ -1,7 +1,8 @@
 //! New versions of markets that people act on, beside those that producers' messages make.
 
-use super::commit::{fence_of, odds_updated};
+use super::commit::fence_of;
 use super::decide::{Known, changes, snapshot_of};
+use super::domain_events::odds_updated;
 use super::offers::Offers;
 use crate::App;
 use overround_domain::markets::{MarketStatus, Snapshot};

@@ -3,18 +3,19 @@
 //! Each process follows a market once in Redis, however many readers it has here. A [`topic`] keeps the market's last
 //! versions; a [`reader`] keeps its place in each, so that no queue grows with a slow reader: it finds the newest
 //! version when it comes back. [`follow`] is the task that hears of new versions and fills what it missed from the
-//! market's history. What happens to [`accounts`] is told the same way, and none of it is passed over.
+//! market's history. What happens to accounts and sporting events is told in [`chronicles`], and none of it is
+//! passed over.
 
-mod accounts;
+mod chronicles;
 mod follow;
 mod reader;
 mod topic;
 mod topics;
 
-pub(crate) use accounts::Accounts;
-pub use accounts::{
-    AccountChange, AccountEvent, AccountFrame, AccountNews, BetPlaced, BetSettled, Frozen, LegTaken, Moved,
-    WalletOpened,
+pub(crate) use chronicles::Chronicles;
+pub use chronicles::{
+    BetPlaced, BetSettled, Change, ChronicleEvent, ChronicleFrame, ChronicleNews, EventChanged, Frozen,
+    LegTaken, MarketOpened, MarketSettled, Moved, Standing, WalletOpened,
 };
 pub use reader::{Delivery, Reader, Subscribed};
 pub use topic::{Frame, FrameKind};
@@ -79,10 +80,10 @@ impl Stream {
 }
 
 impl App {
-    /// A reader of markets, accounts and places, who follows none yet.
+    /// A reader of markets and chronicles, who follows none yet.
     pub fn reader(&self) -> Reader {
-        let accounts = Arc::clone(self.followed_accounts().shared());
-        Reader::new(Arc::clone(&self.stream().shared), accounts, Arc::clone(self.presence_state().shared()))
+        let chronicles = Arc::clone(self.chronicles().shared());
+        Reader::new(Arc::clone(&self.stream().shared), chronicles, Arc::clone(self.presence_state().shared()))
     }
 
     /// Which of these markets there are. What does not exist is not followed.

@@ -1,13 +1,13 @@
-//! One reader: the markets it follows, and how far it has read each; and the places that it watches.
+//! One reader: the markets and chronicles it follows, and how far it has read each; and the places that it watches.
 
 use super::Shared;
-use super::accounts::{self, AccountFrame};
+use super::chronicles::{self, ChronicleFrame};
 use super::topic::{Frame, FrameKind, Look, Topic, Unseen, Window};
 use super::topics::Joined;
 use crate::presence::{self, Watch};
-use overround_domain::ids::{AccountId, MarketId, UserId};
+use overround_domain::ids::{MarketId, UserId};
 use overround_domain::time::Timestamp;
-use overround_live::{Place, Position};
+use overround_live::{Chronicle, Place, Position};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,13 +42,13 @@ pub enum Delivery {
         /// The producer's last sign of life, as far as it is known.
         confirmed_at: Option<Timestamp>,
     },
-    /// An account as it stands, or something that happened to it.
-    Account(FrameKind, Arc<AccountFrame>),
-    /// The reader was too slow for what happened to an account, and none of that is passed over: it has to begin again from
-    /// the place that it is at.
+    /// An account or a sporting event as it stands, or something that happened to it.
+    Chronicle(FrameKind, Arc<ChronicleFrame>),
+    /// The reader was too slow for what is told in a chronicle, and none of that is passed over: it has to begin again
+    /// from the place that it is at.
     Gone {
-        /// The account.
-        account_id: AccountId,
+        /// The chronicle.
+        chronicle: Chronicle,
     },
     /// How many users are at a place that is watched.
     Presence {
@@ -73,7 +73,7 @@ pub enum Subscribed {
 /// What has something new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum News {
-    Account(AccountId),
+    Chronicle(Chronicle),
     Market(MarketId),
     Place(Place),
 }
@@ -127,12 +127,12 @@ impl Mailbox {
         .await;
     }
 
-    /// An account of which there is news: they stand before all else.
-    pub(super) fn take_account(&self) -> Option<AccountId> {
+    /// A chronicle of which there is news: they stand before all else.
+    pub(super) fn take_chronicle(&self) -> Option<Chronicle> {
         let mut inside = self.inside();
-        let Some(News::Account(account)) = inside.news.first().copied() else { return None };
+        let Some(News::Chronicle(chronicle)) = inside.news.first().copied() else { return None };
         inside.news.pop_first();
-        Some(account)
+        Some(chronicle)
     }
 }
 
@@ -152,88 +152,86 @@ struct Watched {
     told: Option<u64>,
 }
 
-/// A reader of markets, who gets the versions of each in order; of accounts, who gets all that happens to each; and of how
-/// many are at places. Dropped, it follows nothing any more, and is nowhere.
+/// A reader of markets, who gets the versions of each in order; and of chronicles, who gets all that is told in each,
+/// and how many are at the place where it happens. Dropped, it follows nothing any more, and is nowhere.
 pub struct Reader {
     id: u64,
     shared: Arc<Shared>,
-    shared_accounts: Arc<accounts::Shared>,
+    shared_chronicles: Arc<chronicles::Shared>,
     presence: Arc<presence::Shared>,
     mailbox: Arc<Mailbox>,
     subscriptions: BTreeMap<MarketId, Subscription>,
-    accounts: BTreeMap<AccountId, accounts::Subscription>,
+    chronicles: BTreeMap<Chronicle, chronicles::Subscription>,
     places: BTreeMap<Place, Watched>,
 }
 
 impl Reader {
     pub(super) fn new(
         shared: Arc<Shared>,
-        shared_accounts: Arc<accounts::Shared>,
+        shared_chronicles: Arc<chronicles::Shared>,
         presence: Arc<presence::Shared>,
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             shared,
-            shared_accounts,
+            shared_chronicles,
             presence,
             mailbox: Arc::default(),
             subscriptions: BTreeMap::new(),
-            accounts: BTreeMap::new(),
+            chronicles: BTreeMap::new(),
             places: BTreeMap::new(),
         }
     }
 
-    /// How many markets, accounts and places are followed.
+    /// How many markets and chronicles are followed.
     pub fn followed(&self) -> usize {
-        self.subscriptions.len() + self.accounts.len() + self.places.len()
+        self.subscriptions.len() + self.chronicles.len()
     }
 
-    /// Follows an account, from the place that the reader has seen, or from how it stands.
-    pub fn follow_account(&mut self, account: AccountId, seen: Option<Position>) -> Subscribed {
-        if self.accounts.contains_key(&account) {
+    /// Follows a chronicle, from the place that the reader has seen, or from how things stand; and how many are where it
+    /// happens, as the user who is one of them, or as nobody.
+    pub fn follow(
+        &mut self,
+        chronicle: Chronicle,
+        seen: Option<Position>,
+        present: Option<UserId>,
+    ) -> Subscribed {
+        if self.chronicles.contains_key(&chronicle) {
             return Subscribed::Already;
         }
-        let Some(joined) = self.shared_accounts.topics.join(account, self.id, &self.mailbox) else {
+        let Some(joined) = self.shared_chronicles.topics.join(chronicle, self.id, &self.mailbox) else {
             return Subscribed::Full;
         };
-        self.accounts.insert(account, accounts::Subscription::new(joined, seen));
-        self.mailbox.put(News::Account(account));
+        if let Some(place) = place_of(chronicle) {
+            let Some(watch) = self.presence.watch(place, self.id, &self.mailbox, present) else {
+                return Subscribed::Full;
+            };
+            self.places.insert(place, Watched { watch, told: None });
+            self.mailbox.put(News::Place(place));
+        }
+        self.chronicles.insert(chronicle, chronicles::Subscription::new(joined, seen));
+        self.mailbox.put(News::Chronicle(chronicle));
         Subscribed::Now
     }
 
-    /// Follows an account no more. False if it was not followed.
-    pub fn leave_account(&mut self, account: AccountId) -> bool {
-        self.accounts.remove(&account).is_some()
-    }
-
-    /// What is new of one account, in order; none when nothing is new of any. It does not wait for prices to be gathered.
-    pub fn take_account(&mut self) -> Option<Vec<Delivery>> {
-        let account = self.mailbox.take_account()?;
-        Some(self.news_of(account))
-    }
-
-    fn news_of(&mut self, account: AccountId) -> Vec<Delivery> {
-        let subscription = self.accounts.get_mut(&account);
-        subscription.map(|one| one.news(account, &self.shared_accounts)).unwrap_or_default()
-    }
-
-    /// Follows how many users are at a place; as one of them, or as nobody.
-    pub fn watch(&mut self, place: Place, user: Option<UserId>) -> Subscribed {
-        if self.places.contains_key(&place) {
-            return Subscribed::Already;
+    /// Follows a chronicle no more, and is not there any more. False if it was not followed.
+    pub fn leave(&mut self, chronicle: Chronicle) -> bool {
+        if let Some(place) = place_of(chronicle) {
+            self.places.remove(&place);
         }
-        let Some(watch) = self.presence.watch(place, self.id, &self.mailbox, user) else {
-            return Subscribed::Full;
-        };
-        self.places.insert(place, Watched { watch, told: None });
-        self.mailbox.put(News::Place(place));
-        Subscribed::Now
+        self.chronicles.remove(&chronicle).is_some()
     }
 
-    /// Follows a place no more, and is not there any more. False if it was not followed.
-    pub fn unwatch(&mut self, place: Place) -> bool {
-        self.places.remove(&place).is_some()
+    /// What is new of one chronicle, in order; none when nothing is new of any. It does not wait for prices to be gathered.
+    pub fn take_chronicle(&mut self) -> Option<Vec<Delivery>> {
+        let chronicle = self.mailbox.take_chronicle()?;
+        Some(self.news_of(chronicle))
+    }
+
+    fn news_of(&mut self, chronicle: Chronicle) -> Vec<Delivery> {
+        let subscription = self.chronicles.get_mut(&chronicle);
+        subscription.map(|one| one.news(chronicle, &self.shared_chronicles)).unwrap_or_default()
     }
 
     /// Follows a market, from the place that the reader has seen, or from how it stands. What there is arrives as soon
@@ -261,12 +259,12 @@ impl Reader {
         self.mailbox.arrived().await;
     }
 
-    /// What is new of one account, market or place, in order; none when nothing is new of any. With `conflate` only the newest version,
-    /// and those that moved status, line or runners; else so only where the reader is far behind.
+    /// What is new of one chronicle, market or place, in order; none when nothing is new of any. With `conflate` only the
+    /// newest version, and those that moved status, line or runners; else so only where the reader is far behind.
     pub fn take(&mut self, conflate: bool) -> Option<Vec<Delivery>> {
         let behind_max = if conflate { 1 } else { BEHIND_MAX };
         Some(match self.mailbox.take()? {
-            News::Account(account) => self.news_of(account),
+            News::Chronicle(chronicle) => self.news_of(chronicle),
             News::Market(market) => {
                 let subscription = self.subscriptions.get_mut(&market);
                 subscription.map(|one| one.news(market, behind_max)).unwrap_or_default()
@@ -276,6 +274,14 @@ impl Reader {
                 count.map(|count| Delivery::Presence { place, count }).into_iter().collect()
             }
         })
+    }
+}
+
+/// Where a chronicle happens, if users can be there.
+const fn place_of(chronicle: Chronicle) -> Option<Place> {
+    match chronicle {
+        Chronicle::Account(_) => None,
+        Chronicle::Event(event) => Some(Place::Event(event)),
     }
 }
 

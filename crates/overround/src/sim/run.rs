@@ -5,7 +5,7 @@ use super::check::{Mismatch, Round, learn_windows, look, new_entries, sweep};
 use super::model::{Closed, Limits, Model};
 use super::narrow::Choice;
 use super::resolve::{Log, resolve};
-use super::watch::{AccountWatch, Watch};
+use super::watch::{ChronicleWatch, Watch};
 use super::workload::{Batch, PRELUDE, batch, prelude};
 use crate::commands::examine;
 use crate::compose::{System, use_case};
@@ -99,7 +99,7 @@ pub struct Run {
     cast: Cast,
     model: Model,
     watch: Watch,
-    accounts: AccountWatch,
+    chronicles: ChronicleWatch,
     log: Log,
     now: i64,
     pub tally: Tally,
@@ -131,9 +131,9 @@ impl Run {
         let live = live.map_err(|error| Failure::failed(error, "correct redis_url (OVERROUND_REDIS_URL)"))?;
         let cast = Cast { run: Uuid::now_v7().to_string() };
         let apps: Vec<App> = systems.iter().map(|system| system.app.clone()).collect();
-        let (watch, accounts) = (Watch::new(&apps), AccountWatch::new(&apps));
+        let (watch, chronicles) = (Watch::new(&apps), ChronicleWatch::new(&apps));
         let (model, log, tally) = (Model::new(limits), Log::default(), Tally::default());
-        Ok(Self { systems, live, clocks, cast, model, watch, accounts, log, now, tally })
+        Ok(Self { systems, live, clocks, cast, model, watch, chronicles, log, now, tally })
     }
 
     /// Plays the prelude and then the chosen steps, or all from the first on until it is time to end.
@@ -227,8 +227,8 @@ impl Run {
         if let Err(mismatch) = looked.and_then(|()| self.watch.step(batch.step, &markets)) {
             return Ok(Err(mismatch));
         }
-        let told = self.accounts.step(batch.step, &self.model.accounts).await;
-        told.map_err(|error| use_case("telling what happened to accounts", &error))
+        let told = self.chronicles.step(batch.step, &self.model).await;
+        told.map_err(|error| use_case("telling what happened", &error))
     }
 
     /// Sends all requests of a step at once, each in a task of its own.
@@ -261,9 +261,9 @@ impl Run {
         if let Err(mismatch) = watched {
             return Ok(Ended::Badly { step, mismatch });
         }
-        let told = self.accounts.see(&self.model.accounts).await;
-        let told = told.map_err(|error| use_case("telling what happened to accounts", &error))?;
-        self.tally.frames = self.watch.frames + self.accounts.events;
+        let told = self.chronicles.see(&self.model).await;
+        let told = told.map_err(|error| use_case("telling what happened", &error))?;
+        self.tally.frames = self.watch.frames + self.chronicles.events;
         if let Err(mismatch) = told {
             return Ok(Ended::Badly { step, mismatch });
         }

@@ -1,10 +1,12 @@
 //! Readers of the stream beside the workload. Each keeps the history of what it saw, is cut off now and then and comes back
 //! with its places, and is held to M1: a market's versions rise by one and say one thing, to whomever they are told. So do
-//! [`accounts`], of which nothing is passed over.
+//! [`chronicles`], of which nothing is passed over.
 
 mod accounts;
+mod chronicles;
+mod events;
 
-pub use accounts::AccountWatch;
+pub use chronicles::ChronicleWatch;
 
 use super::check::Mismatch;
 use overround_app::{App, Delivery, FrameKind, Position, Reader, Subscribed};

@@ -43,6 +43,10 @@ WITH transfers AS MATERIALIZED (
     UNION ALL
     SELECT 'bet.settled', bet_id, generation || ' ' || return_cents FROM betting.settlements
     UNION ALL
+    SELECT 'event.changed', e.id, change::text FROM market.events e, generate_series(1, e.version) AS changes (change)
+    UNION ALL
+    SELECT 'market.opened', id, '' FROM market.markets
+    UNION ALL
     SELECT 'odds.updated', market_id, version::text FROM market.price_versions
     UNION ALL
     SELECT 'market.settled', market_id, generation::text FROM market.results
@@ -71,6 +75,8 @@ WITH transfers AS MATERIALIZED (
             concat(payload ->> 'posting_id', ' ', payload ->> 'reversed_posting_id', ' ', payload ->> 'amount_cents')
         WHEN 'bet.placed' THEN ''
         WHEN 'bet.settled' THEN concat(payload ->> 'generation', ' ', payload ->> 'return_cents')
+        WHEN 'event.changed' THEN aggregate_version::text
+        WHEN 'market.opened' THEN ''
         WHEN 'odds.updated' THEN aggregate_version::text
         WHEN 'hold.changed' THEN aggregate_version::text
         WHEN 'limit.changed' THEN aggregate_version::text
@@ -81,7 +87,7 @@ WITH transfers AS MATERIALIZED (
         END AS detail
     FROM events.outbox
     WHERE type IN ('account.opened', 'account.frozen', 'account.unfrozen', 'wallet.credited', 'wallet.debited', 'wallet.adjusted', 'wallet.reversed',
-        'wallet.opened', 'wallet.transferred', 'bet.placed', 'bet.settled', 'odds.updated', 'market.settled', 'hold.changed', 'limit.changed', 'factor.changed', 'cap.changed',
+        'wallet.opened', 'wallet.transferred', 'bet.placed', 'bet.settled', 'event.changed', 'market.opened', 'odds.updated', 'market.settled', 'hold.changed', 'limit.changed', 'factor.changed', 'cap.changed',
         'producer.changed')
 ), pairs AS MATERIALIZED (
     SELECT type, aggregate_id, detail, sum(change) AS changes, sum(event) AS events

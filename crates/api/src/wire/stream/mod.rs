@@ -1,12 +1,12 @@
 //! What goes over a stream, both ways.
 
-mod account;
+mod chronicle;
 
-pub use account::account_text;
+pub use chronicle::chronicle_text;
 
 use crate::wire::names::{MarketStatus, SuspensionReason};
 use crate::wire::{PriceTerms, Time};
-use overround_app::{Frame, FrameKind, Position};
+use overround_app::{Chronicle, Frame, FrameKind, Position};
 use overround_domain::ids::{AccountId, EventId, MarketId, OutcomeId};
 use overround_domain::markets::{Line, Snapshot};
 use overround_domain::time::Timestamp;
@@ -59,7 +59,7 @@ impl Subscribe {
 pub enum Channel {
     /// `markets:{market_id}`: the versions of a market.
     Market(MarketId),
-    /// `events:{event_id}`: how many are present at an event.
+    /// `events:{event_id}`: what happens to an event, and how many are present at it.
     Event(EventId),
     /// `account:{account_id}`: what happens to an account.
     Account(AccountId),
@@ -74,6 +74,15 @@ impl FromStr for Channel {
             Some(("events", id)) => id.parse().map(Self::Event).map_err(|error| wrong(id, &error)),
             Some(("account", id)) => id.parse().map(Self::Account).map_err(|error| wrong(id, &error)),
             _ => Err("a channel is called markets: and a market's id, events: and an event's, or account: and an account's".to_owned()),
+        }
+    }
+}
+
+impl From<Chronicle> for Channel {
+    fn from(chronicle: Chronicle) -> Self {
+        match chronicle {
+            Chronicle::Account(id) => Self::Account(id),
+            Chronicle::Event(id) => Self::Event(id),
         }
     }
 }

@@ -35,7 +35,7 @@ pub fn template(slot: usize, generation: u32) -> SourceMarket {
         key: format!("m{slot}-{generation}"),
         event: SourceEvent {
             key: format!("e{}", slot / 2),
-            name: format!("Simulated {}", slot / 2),
+            name: format!("Simulated {}, {}", slot / 2, generation / 2),
             sport: SPORTS.get(slot / 2 % SPORTS.len()).copied().unwrap_or_default().to_owned(),
             starts_at: None,
         },

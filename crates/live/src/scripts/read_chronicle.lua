@@ -1,6 +1,6 @@
--- What whoever follows an account has not seen yet. The clock is there from then on.
+-- What whoever follows a chronicle has not seen yet. The clock is there from then on.
 --
--- After account_clock.lua.
+-- After chronicle_clock.lua.
 -- ARGV  4 the epoch last seen; '' is none   5 the seq last seen in it
 -- Answer: { epoch, seq, { seq, text, seq, text... } } in ascending order: the events after the seq last seen in this
 -- epoch; else all that are kept.

@@ -1,40 +1,48 @@
-//! One account as this process follows it.
+//! One chronicle as this process follows it.
 
-use super::AccountEvent;
-use crate::AccountView;
+use super::ChronicleEvent;
 use crate::stream::FrameKind;
 use crate::stream::reader::{Mailbox, News};
 use crate::stream::topic::Encoded;
 use crate::stream::topics::Topical;
+use crate::{AccountView, EventInfo};
 use bytes::Bytes;
-use overround_domain::ids::AccountId;
-use overround_live::{KEPT_EVENTS, Position};
+use overround_live::{Chronicle, KEPT_EVENTS, Position};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
-/// A place in an account's channel, and what is told there.
+/// A place in a chronicle, and what is told there.
 #[derive(Debug)]
-pub struct AccountFrame {
-    /// The account whose channel it is.
-    pub account_id: AccountId,
+pub struct ChronicleFrame {
+    /// The chronicle.
+    pub chronicle: Chronicle,
     /// The place.
     pub position: Position,
     /// What is told.
-    pub news: AccountNews,
+    pub news: ChronicleNews,
     encoded: Encoded,
 }
 
 /// What is told at a place.
 #[derive(Debug)]
-pub enum AccountNews {
-    /// The account as it stands: with all that was told up to the place, or more.
-    Standing(AccountView),
+pub enum ChronicleNews {
+    /// How things stand: with all that was told up to the place, or more.
+    Standing(Standing),
     /// What happened.
-    Event(AccountEvent),
+    Event(ChronicleEvent),
 }
 
-impl AccountFrame {
+/// What a chronicle is of, as it stands.
+#[derive(Debug)]
+pub enum Standing {
+    /// An account.
+    Account(AccountView),
+    /// A sporting event.
+    Event(EventInfo),
+}
+
+impl ChronicleFrame {
     /// The frame's text for readers of that kind, made by `encode` once, for all of them.
     pub fn encoded(&self, kind: FrameKind, encode: impl FnOnce() -> String) -> Bytes {
         self.encoded.get(kind, encode)
@@ -44,10 +52,10 @@ impl AccountFrame {
 /// What a reader at some place has not seen.
 pub(crate) enum Unseen {
     Nothing,
-    /// The account has to be read first.
+    /// What it is of has to be read first.
     Standing,
     /// These, of what was kept since so many breaks.
-    Frames(Vec<Arc<AccountFrame>>, u64),
+    Frames(Vec<Arc<ChronicleFrame>>, u64),
     /// What came next is not kept any more, since the reader was too slow.
     Gone,
 }
@@ -57,28 +65,28 @@ struct State {
     /// The place of the last event that is known of; none before Redis was asked.
     at: Option<Position>,
     /// The last events, without a gap, up to that place.
-    frames: VecDeque<Arc<AccountFrame>>,
+    frames: VecDeque<Arc<ChronicleFrame>>,
     /// How often the events could not be continued, and those kept were given up.
     breaks: u64,
-    /// The account as it was read last, and when that was begun.
-    standing: Option<(Instant, Arc<AccountFrame>)>,
-    /// Somebody needs to know how it stands.
+    /// How things stood when they were read last, and when that was begun.
+    standing: Option<(Instant, Arc<ChronicleFrame>)>,
+    /// Somebody needs to know how they stand.
     is_wanted: bool,
     is_being_read: bool,
     readers: BTreeMap<u64, Arc<Mailbox>>,
 }
 
-/// An account that this process follows, and its readers.
+/// A chronicle that this process follows, and its readers.
 pub(crate) struct Topic {
-    pub(super) account: AccountId,
+    pub(super) chronicle: Chronicle,
     state: Mutex<State>,
 }
 
 impl Topical for Topic {
-    type Key = AccountId;
+    type Key = Chronicle;
 
-    fn new(account: AccountId) -> Self {
-        Self { account, state: Mutex::default() }
+    fn new(chronicle: Chronicle) -> Self {
+        Self { chronicle, state: Mutex::default() }
     }
 
     fn join(&self, reader: u64, mailbox: &Arc<Mailbox>) {
@@ -105,22 +113,22 @@ impl Topic {
 
     /// Takes an event that was heard of, or that one was that cannot be read. False if it does not follow what is known:
     /// the history has to be read.
-    pub(super) fn hear(&self, position: Position, event: Option<AccountEvent>) -> bool {
+    pub(super) fn hear(&self, position: Position, event: Option<ChronicleEvent>) -> bool {
         let mut state = self.state();
         let Some(at) = &state.at else { return false };
         if at.epoch != position.epoch || position.seq > at.seq + 1 {
             return false;
         }
         if position.seq == at.seq + 1 {
-            state.push(self.account, position, event);
-            state.wake(self.account);
+            state.push(self.chronicle, position, event);
+            state.wake(self.chronicle);
         }
         true
     }
 
-    /// Takes what the account's history says after what is known; it replaces what it does not continue. A history that
+    /// Takes what the history says after what is known; it replaces what it does not continue. A history that
     /// was read before something was heard says nothing new.
-    pub(super) fn fill(&self, at: Position, events: Vec<Option<AccountEvent>>) {
+    pub(super) fn fill(&self, at: Position, events: Vec<Option<ChronicleEvent>>) {
         let mut state = self.state();
         let first = at.seq + 1 - i64::try_from(events.len()).unwrap_or(0);
         let known = state.at.clone().filter(|known| known.epoch == at.epoch);
@@ -135,14 +143,14 @@ impl Topic {
         }
         for (seq, event) in (first..).zip(events) {
             if state.at.as_ref().is_some_and(|known| known.seq < seq) {
-                state.push(self.account, Position { epoch: Arc::clone(&at.epoch), seq }, event);
+                state.push(self.chronicle, Position { epoch: Arc::clone(&at.epoch), seq }, event);
             }
         }
-        state.wake(self.account);
+        state.wake(self.chronicle);
     }
 
     /// What a reader who has seen everything up to `seen` has not seen; one who has seen nothing, or cannot go on from
-    /// there, needs to know how the account stands, as of `since` or later. `breaks` is how often events were given up
+    /// there, needs to know how things stand, as of `since` or later. `breaks` is how often events were given up
     /// when it was told something last: one that was left behind by another break is not slow.
     pub(crate) fn unseen(&self, seen: Option<&Position>, breaks: Option<u64>, since: Instant) -> Unseen {
         let mut state = self.state();
@@ -176,7 +184,7 @@ impl Topic {
         }
     }
 
-    /// The place that the account is to be read at, if somebody needs that, and nobody does it.
+    /// The place that they are to be read at, if somebody needs that, and nobody does it.
     pub(super) fn is_to_be_read(&self) -> Option<Position> {
         let mut state = self.state();
         let at = state.at.clone().filter(|_| state.is_wanted && !state.is_being_read)?;
@@ -184,24 +192,24 @@ impl Topic {
         Some(at)
     }
 
-    /// The account as it was found after that place, by who began to read at `read_at`; none where it could not be.
-    pub(super) fn stands(&self, read_at: Instant, position: Position, account: Option<AccountView>) {
+    /// How things were found after that place, by who began to read at `read_at`; none where they could not be.
+    pub(super) fn stands(&self, read_at: Instant, position: Position, standing: Option<Standing>) {
         let mut state = self.state();
         state.is_being_read = false;
-        let Some(account) = account else {
+        let Some(standing) = standing else {
             state.is_wanted = true;
             return;
         };
-        let news = AccountNews::Standing(account);
-        let frame = AccountFrame { account_id: self.account, position, news, encoded: Encoded::default() };
+        let news = ChronicleNews::Standing(standing);
+        let frame = ChronicleFrame { chronicle: self.chronicle, position, news, encoded: Encoded::default() };
         state.standing = Some((read_at, Arc::new(frame)));
-        state.wake(self.account);
+        state.wake(self.chronicle);
     }
 }
 
 impl State {
-    /// Adds an event. In the place of one that cannot be read, readers are told how the account stands.
-    fn push(&mut self, account_id: AccountId, position: Position, event: Option<AccountEvent>) {
+    /// Adds an event. In the place of one that cannot be read, readers are told how things stand.
+    fn push(&mut self, chronicle: Chronicle, position: Position, event: Option<ChronicleEvent>) {
         self.at = Some(position.clone());
         let Some(event) = event else {
             self.breaks += 1;
@@ -211,9 +219,9 @@ impl State {
         if self.frames.len() >= KEPT_EVENTS {
             self.frames.pop_front();
         }
-        let news = AccountNews::Event(event);
-        self.frames.push_back(Arc::new(AccountFrame {
-            account_id,
+        let news = ChronicleNews::Event(event);
+        self.frames.push_back(Arc::new(ChronicleFrame {
+            chronicle,
             position,
             news,
             encoded: Encoded::default(),
@@ -227,13 +235,13 @@ impl State {
         oldest.or(next).is_some_and(|first| seq + 1 >= first)
     }
 
-    fn after(&self, seq: i64) -> Vec<Arc<AccountFrame>> {
+    fn after(&self, seq: i64) -> Vec<Arc<ChronicleFrame>> {
         self.frames.iter().filter(|frame| frame.position.seq > seq).cloned().collect()
     }
 
-    fn wake(&self, account: AccountId) {
+    fn wake(&self, chronicle: Chronicle) {
         for mailbox in self.readers.values() {
-            mailbox.put(News::Account(account));
+            mailbox.put(News::Chronicle(chronicle));
         }
     }
 }

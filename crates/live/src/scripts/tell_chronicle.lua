@@ -1,6 +1,6 @@
--- Appends events of an account to what readers can read again, each once, and tells them to whoever follows it.
+-- Appends events to the chronicle that readers can read again, each once, and tells them to whoever follows it.
 --
--- After account_clock.lua.
+-- After chronicle_clock.lua.
 -- ARGV  4 how many events are kept   5 the log that they come from   6... for each event, in their order: its place in
 --       the log (the transaction, and the identity in it) and its text
 -- Answer: how many of them were told now

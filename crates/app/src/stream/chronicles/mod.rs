@@ -1,8 +1,8 @@
-//! What happens to the players' accounts, told in order to who follows them.
+//! Chronicles: what happens to the players' accounts and to sporting events, told in order to who follows them.
 //!
-//! [`tell`] reads the log of events and appends what concerns an account to its channel in Redis, each event once. Each
-//! process follows an account once, however many readers it has here ([`follow`]): a [`topic`] keeps the last events.
-//! Readers begin with the account as it stands, read after the place that they begin at, and then get every event: none
+//! [`tell`] reads the log of events and appends what concerns an account or a sporting event to its chronicle in Redis, each
+//! event once. Each process follows a chronicle once, however many readers it has here ([`follow`]): a [`topic`] keeps the
+//! last events. Readers begin with how things stand, read after the place that they begin at, and then get every event: none
 //! is passed over.
 
 mod event;
@@ -10,22 +10,24 @@ mod follow;
 mod tell;
 mod topic;
 
-pub use event::{AccountChange, AccountEvent, BetPlaced, BetSettled, Frozen, LegTaken, Moved, WalletOpened};
-pub use topic::{AccountFrame, AccountNews};
+pub use event::{
+    BetPlaced, BetSettled, Change, ChronicleEvent, EventChanged, Frozen, LegTaken, MarketOpened,
+    MarketSettled, Moved, WalletOpened,
+};
+pub use topic::{ChronicleFrame, ChronicleNews, Standing};
 
 use super::reader::{Mailbox, News};
 use super::topics::{Joined, Topics};
 use super::{Delivery, FrameKind};
 use crate::state::WeakApp;
 use crate::task::Task;
-use overround_domain::ids::AccountId;
-use overround_live::{Live, Position};
+use overround_live::{Chronicle, Live, Position};
 use std::sync::Arc;
 use tokio::time::Instant;
 use topic::{Topic, Unseen};
 
-/// The accounts that are followed in this process.
-pub(crate) struct Accounts {
+/// The chronicles that are followed in this process.
+pub(crate) struct Chronicles {
     shared: Arc<Shared>,
     task: Task,
 }
@@ -34,11 +36,11 @@ pub(crate) struct Accounts {
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) topics: Arc<Topics<Topic>>,
-    /// The accounts of which somebody needs to know how they stand.
+    /// Those of which somebody needs to know how things stand.
     wants: Mailbox,
 }
 
-impl Accounts {
+impl Chronicles {
     /// Starts the task that hears of events, for the use cases that these are a part of. Called inside a tokio runtime.
     pub(crate) fn start(live: &Live, app: WeakApp) -> Self {
         let shared = Arc::<Shared>::default();
@@ -56,7 +58,7 @@ impl Accounts {
     }
 }
 
-/// How far a reader has read an account's channel.
+/// How far a reader has read a chronicle.
 pub(super) struct Subscription {
     pub(super) joined: Joined<Topic>,
     pub(super) seen: Option<Position>,
@@ -70,25 +72,25 @@ impl Subscription {
         Self { joined, seen, breaks: None, since: Instant::now() }
     }
 
-    /// What is new of the account, all of it in order.
-    pub(super) fn news(&mut self, account: AccountId, shared: &Shared) -> Vec<Delivery> {
+    /// What is new, all of it in order.
+    pub(super) fn news(&mut self, chronicle: Chronicle, shared: &Shared) -> Vec<Delivery> {
         match self.joined.topic.unseen(self.seen.as_ref(), self.breaks, self.since) {
             Unseen::Nothing => Vec::new(),
             Unseen::Standing => {
-                shared.wants.put(News::Account(account));
+                shared.wants.put(News::Chronicle(chronicle));
                 Vec::new()
             }
-            Unseen::Gone => vec![Delivery::Gone { account_id: account }],
+            Unseen::Gone => vec![Delivery::Gone { chronicle }],
             Unseen::Frames(frames, breaks) => {
                 self.breaks = Some(breaks);
-                let told = |frame: Arc<AccountFrame>| {
+                let told = |frame: Arc<ChronicleFrame>| {
                     let kind = match &frame.news {
-                        AccountNews::Event(_) => FrameKind::Update,
-                        AccountNews::Standing(_) if self.seen.is_none() => FrameKind::Snapshot,
-                        AccountNews::Standing(_) => FrameKind::Reset,
+                        ChronicleNews::Event(_) => FrameKind::Update,
+                        ChronicleNews::Standing(_) if self.seen.is_none() => FrameKind::Snapshot,
+                        ChronicleNews::Standing(_) => FrameKind::Reset,
                     };
                     self.seen = Some(frame.position.clone());
-                    Delivery::Account(kind, frame)
+                    Delivery::Chronicle(kind, frame)
                 };
                 frames.into_iter().map(told).collect()
             }

@@ -1,13 +1,15 @@
-//! What is told of an account on its channel.
+//! What is told of accounts and sporting events on their channels.
 
-use super::{Channel, text};
-use crate::wire::PriceTerms;
+use super::text;
 use crate::wire::accounts::Account;
+use crate::wire::events::Event;
+use crate::wire::markets::OutcomeResult;
 use crate::wire::names::{AccountKind, AccountStatus, BetResult, BetStatus, Freeze};
+use crate::wire::{PriceTerms, Time};
 use overround_app::{
-    AccountChange, AccountFrame, AccountNews, BetPlaced, BetSettled, FrameKind, Frozen, Moved,
+    BetPlaced, BetSettled, Change, ChronicleFrame, ChronicleNews, FrameKind, Frozen, Moved, Standing,
 };
-use overround_domain::ids::{AccountId, BetId, MarketId, OutcomeId, PostingId, SettlementId};
+use overround_domain::ids::{AccountId, BetId, EventId, MarketId, OutcomeId, PostingId, SettlementId};
 use overround_domain::money::{Cents, Currency};
 use overround_domain::time::Timestamp;
 use serde::Serialize;
@@ -62,6 +64,26 @@ enum Data {
         freeze: Freeze,
         status: AccountStatus,
     },
+    EventChanged {
+        event_id: EventId,
+        version: i64,
+        name: String,
+        sport: String,
+        starts_at: Option<Time>,
+    },
+    MarketOpened {
+        event_id: EventId,
+        market_id: MarketId,
+        market_type: String,
+        name: String,
+    },
+    MarketSettled {
+        event_id: EventId,
+        market_id: MarketId,
+        generation: i32,
+        certainty: i16,
+        outcomes: Vec<OutcomeResult>,
+    },
 }
 
 #[derive(Serialize)]
@@ -78,32 +100,35 @@ struct To {
     to_account_seq: i64,
 }
 
-/// What is told of an account at a place of its channel, as text. The type of an event is its name; its time is when it
+/// What is told at a place of a channel, as text. The type of an event is its name; its time is when it
 /// happened, so that whoever sends it sends the same bytes.
-pub fn account_text(kind: FrameKind, frame: &AccountFrame, now: Timestamp) -> String {
-    let channel = Channel::Account(frame.account_id);
+pub fn chronicle_text(kind: FrameKind, frame: &ChronicleFrame, now: Timestamp) -> String {
+    let (channel, at) = (frame.chronicle.into(), Some(&frame.position));
     match &frame.news {
-        AccountNews::Standing(view) => {
+        ChronicleNews::Standing(standing) => {
             let kind = if kind == FrameKind::Reset { "reset" } else { "snapshot" };
-            text(channel, Some(&frame.position), kind, Account::from(view.clone()), now)
+            match standing {
+                Standing::Account(view) => text(channel, at, kind, Account::from(view.clone()), now),
+                Standing::Event(info) => text(channel, at, kind, Event::from(info.clone()), now),
+            }
         }
-        AccountNews::Event(event) => {
+        ChronicleNews::Event(event) => {
             let (kind, data) = told(&event.change);
-            text(channel, Some(&frame.position), kind, data, event.at)
+            text(channel, at, kind, data, event.at)
         }
     }
 }
 
-fn told(change: &AccountChange) -> (&'static str, Data) {
+fn told(change: &Change) -> (&'static str, Data) {
     match change {
-        AccountChange::BetPlaced(bet) => ("bet.placed", placed(bet)),
-        AccountChange::BetSettled(bet) => ("bet.settled", settled(bet)),
-        AccountChange::Credited(one) => ("wallet.credited", moved(one)),
-        AccountChange::Debited(one) => ("wallet.debited", moved(one)),
-        AccountChange::Adjusted(one) => ("wallet.adjusted", moved(one)),
-        AccountChange::Reversed(one) => ("wallet.reversed", moved(one)),
-        AccountChange::Transferred(one) => ("wallet.transferred", moved(one)),
-        AccountChange::WalletOpened(wallet) => (
+        Change::BetPlaced(bet) => ("bet.placed", placed(bet)),
+        Change::BetSettled(bet) => ("bet.settled", settled(bet)),
+        Change::Credited(one) => ("wallet.credited", moved(one)),
+        Change::Debited(one) => ("wallet.debited", moved(one)),
+        Change::Adjusted(one) => ("wallet.adjusted", moved(one)),
+        Change::Reversed(one) => ("wallet.reversed", moved(one)),
+        Change::Transferred(one) => ("wallet.transferred", moved(one)),
+        Change::WalletOpened(wallet) => (
             "wallet.opened",
             Data::Opened {
                 account_id: wallet.account_id,
@@ -112,8 +137,37 @@ fn told(change: &AccountChange) -> (&'static str, Data) {
                 floor_cents: wallet.floor,
             },
         ),
-        AccountChange::Frozen(one) => ("account.frozen", frozen(one)),
-        AccountChange::Unfrozen(one) => ("account.unfrozen", frozen(one)),
+        Change::Frozen(one) => ("account.frozen", frozen(one)),
+        Change::Unfrozen(one) => ("account.unfrozen", frozen(one)),
+        Change::EventChanged(event) => (
+            "event.changed",
+            Data::EventChanged {
+                event_id: event.event_id,
+                version: event.version,
+                name: event.name.clone(),
+                sport: event.sport.clone(),
+                starts_at: event.starts_at.map(Time),
+            },
+        ),
+        Change::MarketOpened(market) => (
+            "market.opened",
+            Data::MarketOpened {
+                event_id: market.event_id,
+                market_id: market.market_id,
+                market_type: market.market_type.clone(),
+                name: market.name.clone(),
+            },
+        ),
+        Change::MarketSettled(market) => (
+            "market.settled",
+            Data::MarketSettled {
+                event_id: market.event_id,
+                market_id: market.market_id,
+                generation: market.generation,
+                certainty: market.certainty,
+                outcomes: market.outcomes.iter().map(OutcomeResult::from).collect(),
+            },
+        ),
     }
 }
 

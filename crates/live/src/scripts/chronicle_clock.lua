@@ -1,4 +1,4 @@
--- The clock of what is told of an account: the beginning of every script that reads or moves it.
+-- The clock of a chronicle: the beginning of every script that reads or moves it.
 --
 -- KEYS  1 the clock (a hash: epoch, seq; server; and of the last event told, source, xid8, identity)
 --       2 the last events (a stream)

@@ -1,8 +1,9 @@
-//! What is told of an account: of the log's events those that its owner may know, without what is the house's own.
+//! What is told in chronicles: of the log's events those that whoever follows an account or a sporting event may know,
+//! without what is the house's own.
 
-use overround_domain::betting::{BetResult, BetStatus};
+use overround_domain::betting::{BetResult, BetStatus, LegResult};
 use overround_domain::events::EventType;
-use overround_domain::ids::{AccountId, BetId, MarketId, OutcomeId, PostingId, SettlementId};
+use overround_domain::ids::{AccountId, BetId, EventId, MarketId, OutcomeId, PostingId, SettlementId};
 use overround_domain::money::{Cents, Currency};
 use overround_domain::odds::Price;
 use overround_domain::time::Timestamp;
@@ -10,24 +11,25 @@ use overround_domain::wallet::{AccountKind, AccountStatus, Freeze};
 use overround_store::events::log::Logged;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
-/// An event of an account.
+/// An event of a chronicle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountEvent {
+pub struct ChronicleEvent {
     /// When it happened.
     pub at: Timestamp,
     /// What happened.
     #[serde(flatten)]
-    pub change: AccountChange,
+    pub change: Change,
 }
 
-/// What happened to an account; called like the domain events that it is read from.
+/// What happened; called like the domain events that it is read from.
 ///
 /// Amounts are minor units. `balance` and `held` are what they came to by that; `account_seq` is the number of the
 /// account's last ledger entry by then, so that of two the higher one's balance is the later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data")]
-pub enum AccountChange {
+pub enum Change {
     /// A bet was accepted.
     #[serde(rename = "bet.placed")]
     BetPlaced(BetPlaced),
@@ -58,6 +60,15 @@ pub enum AccountChange {
     /// A freeze was let go.
     #[serde(rename = "account.unfrozen")]
     Unfrozen(Frozen),
+    /// A sporting event became known, is called otherwise, or begins at another time.
+    #[serde(rename = "event.changed")]
+    EventChanged(EventChanged),
+    /// A sporting event has another market.
+    #[serde(rename = "market.opened")]
+    MarketOpened(MarketOpened),
+    /// A market's result was recorded.
+    #[serde(rename = "market.settled")]
+    MarketSettled(MarketSettled),
 }
 
 /// A bet that was accepted.
@@ -214,9 +225,67 @@ pub struct Frozen {
     pub status: AccountStatus,
 }
 
-impl AccountEvent {
-    /// The events that are told of accounts.
-    pub(super) const TYPES: [EventType; 10] = [
+/// What a sporting event is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventChanged {
+    /// The event.
+    #[serde(with = "plain")]
+    pub event_id: EventId,
+    /// Counts what it was said to be: of two the higher one's is the later.
+    pub version: i64,
+    /// A name a person can read.
+    pub name: String,
+    /// A lower-case word: `tennis`, `football`...
+    pub sport: String,
+    /// The scheduled start.
+    #[serde(with = "rfc3339")]
+    pub starts_at: Option<Timestamp>,
+}
+
+/// A market of a sporting event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarketOpened {
+    /// The event.
+    #[serde(with = "plain")]
+    pub event_id: EventId,
+    /// The market.
+    #[serde(with = "plain")]
+    pub market_id: MarketId,
+    /// `MATCH_ODDS`, for example.
+    pub market_type: String,
+    /// A name a person can read.
+    pub name: String,
+}
+
+/// A result of a market.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarketSettled {
+    /// The event.
+    #[serde(with = "plain")]
+    pub event_id: EventId,
+    /// The market.
+    #[serde(with = "plain")]
+    pub market_id: MarketId,
+    /// 1 for the first, and one more for each that corrects the one before.
+    pub generation: i32,
+    /// 2 confirmed, 1 live.
+    pub certainty: i16,
+    /// The result of each outcome.
+    #[serde(with = "by_plain")]
+    pub outcomes: BTreeMap<OutcomeId, LegResult>,
+}
+
+/// What an event of the log is about, as it says.
+pub(super) enum About {
+    /// An account, or a wallet beside one.
+    Wallet(AccountId),
+    /// A sporting event.
+    Event(EventId),
+}
+
+impl ChronicleEvent {
+    /// The events that are told.
+    pub(super) const TYPES: [EventType; 13] = [
         EventType::BetPlaced,
         EventType::BetSettled,
         EventType::WalletCredited,
@@ -227,28 +296,34 @@ impl AccountEvent {
         EventType::WalletOpened,
         EventType::AccountFrozen,
         EventType::AccountUnfrozen,
+        EventType::EventChanged,
+        EventType::MarketOpened,
+        EventType::MarketSettled,
     ];
 
-    /// What an event of the log says to an account's owner.
+    /// What an event of the log says to who follows.
     pub(super) fn of(logged: Logged) -> Result<Self, serde_json::Error> {
         let kind = Value::from(logged.event_type.as_str());
         let change = Map::from_iter([("type".to_owned(), kind), ("data".to_owned(), logged.payload)]);
         Ok(Self { at: logged.created_at, change: serde_json::from_value(Value::Object(change))? })
     }
 
-    /// The account or wallet that it is about.
-    pub(super) const fn wallet(&self) -> AccountId {
-        match &self.change {
-            AccountChange::BetPlaced(bet) => bet.account_id,
-            AccountChange::BetSettled(bet) => bet.account_id,
-            AccountChange::Credited(moved)
-            | AccountChange::Debited(moved)
-            | AccountChange::Adjusted(moved)
-            | AccountChange::Reversed(moved)
-            | AccountChange::Transferred(moved) => moved.account_id,
-            AccountChange::WalletOpened(wallet) => wallet.owner_account_id,
-            AccountChange::Frozen(frozen) | AccountChange::Unfrozen(frozen) => frozen.account_id,
-        }
+    /// What it is about.
+    pub(super) const fn about(&self) -> About {
+        About::Wallet(match &self.change {
+            Change::BetPlaced(bet) => bet.account_id,
+            Change::BetSettled(bet) => bet.account_id,
+            Change::Credited(moved)
+            | Change::Debited(moved)
+            | Change::Adjusted(moved)
+            | Change::Reversed(moved)
+            | Change::Transferred(moved) => moved.account_id,
+            Change::WalletOpened(wallet) => wallet.owner_account_id,
+            Change::Frozen(frozen) | Change::Unfrozen(frozen) => frozen.account_id,
+            Change::EventChanged(event) => return About::Event(event.event_id),
+            Change::MarketOpened(market) => return About::Event(market.event_id),
+            Change::MarketSettled(market) => return About::Event(market.event_id),
+        })
     }
 }
 
@@ -264,5 +339,41 @@ mod plain {
 
     pub(super) fn deserialize<'de, T: From<Uuid>, D: Deserializer<'de>>(d: D) -> Result<T, D::Error> {
         Uuid::deserialize(d).map(T::from)
+    }
+}
+
+/// The same as keys.
+mod by_plain {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+    use uuid::Uuid;
+
+    pub(super) fn serialize<K: Copy + Into<Uuid>, V: Serialize, S: Serializer>(
+        map: &BTreeMap<K, V>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        s.collect_map(map.iter().map(|(id, value)| (Into::<Uuid>::into(*id), value)))
+    }
+
+    pub(super) fn deserialize<'de, K: From<Uuid> + Ord, V: Deserialize<'de>, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<BTreeMap<K, V>, D::Error> {
+        let map = BTreeMap::<Uuid, V>::deserialize(d)?;
+        Ok(map.into_iter().map(|(id, value)| (K::from(id), value)).collect())
+    }
+}
+
+/// An instant as the log has it.
+mod rfc3339 {
+    use chrono::{DateTime, Utc};
+    use overround_domain::time::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(at: &Option<Timestamp>, s: S) -> Result<S::Ok, S::Error> {
+        at.map(|at| at.to_string()).serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::<DateTime<Utc>>::deserialize(d)?.map(Timestamp::from))
     }
 }
