@@ -7,6 +7,7 @@ use overround_domain::time::Timestamp;
 use overround_testkit::{Caller, Reply, TestDb, TestServer, match_odds};
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// 2026-11-23T12:00:00Z.
 const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
@@ -252,5 +253,13 @@ async fn a_result_names_each_outcome_once() {
     assert_eq!(settled.expect(200)["status"], "SETTLED");
     let again = trader.post(&path, "1", &good).await;
     assert_eq!((again.status, &again.text, again.is_replay()), (200, &settled.text, true));
+    let one = trader.get(&format!("/v1/markets/{}", published.market_id)).await.expect(200);
+    let listed = trader.get("/v1/markets").await.expect(200);
+    for market in [&one, &listed["items"][0]] {
+        let results: BTreeMap<&str, &Value> = (market["outcomes"].as_array().unwrap().iter())
+            .map(|outcome| (outcome["id"].as_str().unwrap(), &outcome["result"]))
+            .collect();
+        assert_eq!(results, BTreeMap::from([(&*ids[0], &json!("WON")), (&*ids[1], &json!("LOST"))]));
+    }
     trader.post(&path, "2", &good).await.problem(409, "ILLEGAL_TRANSITION");
 }

@@ -212,15 +212,28 @@ async fn names_follow_their_source_without_a_version_of_the_market() {
         m.outcomes[0].name = "A".to_owned();
     });
     assert_eq!(house.hear(1, &renamed).await.version, None);
-    let (one, other) = (house.another().await, house.another().await);
-    let again = std::slice::from_ref(&renamed);
-    let now = house.clock.now();
-    let (one, other) = tokio::join!(one.publish("test", now, again), other.publish("test", now, again));
-    one.and(other).unwrap();
     let board = house.app.market(market, None).await.unwrap();
     assert_eq!((board.market.name.as_str(), board.market.outcomes[0].name.as_str()), ("Winner", "A"));
     let event = house.app.event(board.market.event_id).await.unwrap();
     assert_eq!((event.name.as_str(), event.version), ("A v B", 2));
+}
+
+#[tokio::test]
+async fn what_an_event_is_called_is_a_version_with_its_event_however_many_say_it() {
+    const RENAMES: i64 = 20;
+    let house = House::new().await;
+    let named =
+        |number: i64| with(&match_odds("e", "1.1", &EVEN), |m| m.event.name = format!("Name {number}"));
+    let (one, other) = (house.another().await, house.another().await);
+    let (now, market) = (T0, house.hear(0, &named(1)).await.market_id);
+    for number in 2..=RENAMES {
+        let said = [named(number)];
+        let (one, other) = tokio::join!(one.publish("test", now, &said), other.publish("test", now, &said));
+        one.and(other).unwrap();
+    }
+    let event = house.app.market(market, None).await.unwrap().market.event_id;
+    let event = house.app.event(event).await.unwrap();
+    assert_eq!((event.name, event.version), (format!("Name {RENAMES}"), RENAMES));
     let told: Vec<(i64, Value)> = sqlx::query_as(
         "SELECT aggregate_version, payload FROM events.outbox WHERE type = 'event.changed' AND aggregate_type = 'event' \
          AND aggregate_id = $1 ORDER BY xid8, identity",
@@ -229,14 +242,13 @@ async fn names_follow_their_source_without_a_version_of_the_market() {
     .fetch_all(&house.admin)
     .await
     .unwrap();
-    let says = |version: i64, name: &str| {
-        let (id, sport) = (event.id.uuid(), "tennis");
-        (
-            version,
-            json!({"event_id": id, "version": version, "name": name, "sport": sport, "starts_at": null}),
-        )
+    let says = |version: i64| {
+        let (id, name) = (event.id.uuid(), format!("Name {version}"));
+        let payload =
+            json!({"event_id": id, "version": version, "name": name, "sport": "tennis", "starts_at": null});
+        (version, payload)
     };
-    assert_eq!(told, [says(1, &source.event.name), says(2, "A v B")]);
+    assert_eq!(told, (1..=RENAMES).map(says).collect::<Vec<_>>());
 }
 
 #[tokio::test]

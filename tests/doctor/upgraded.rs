@@ -15,7 +15,15 @@ async fn a_book_of_the_release_before_breaks_nothing_once_it_is_migrated() {
         .await;
     run(&mut admin, "DELETE FROM events.outbox WHERE type IN ('event.changed', 'market.opened')".to_owned())
         .await;
+    run(&mut admin, "INSERT INTO events.checkpoints VALUES ('accounts', '700', 7, 1, now())".to_owned())
+        .await;
     migrate::migrate(&db.pool(Role::Owner).await).await.unwrap();
+    let place: (String, i64) =
+        sqlx::query_as("SELECT xid8::text, identity FROM events.checkpoints WHERE consumer = 'teller'")
+            .fetch_one(&mut admin)
+            .await
+            .unwrap();
+    assert_eq!(place, ("700".to_owned(), 7), "whoever told of accounts goes on from there");
     assert_eq!(broken(&doctor::examine(&db.pool(Role::App).await).await.unwrap()), []);
     let told: Vec<(String, Value)> = sqlx::query_as(
         "SELECT type, payload FROM events.outbox WHERE aggregate_id IN (t.id('match'), t.id('total')) \

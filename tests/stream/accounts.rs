@@ -6,7 +6,7 @@ use super::sse::Events;
 use overround_api::Role;
 use overround_app::{Delivery, Position, Subscribed};
 use overround_domain::ids::AccountId;
-use overround_live::{KEPT_EVENTS, Told};
+use overround_live::Told;
 use overround_testkit::{Caller, RedisPlace, on_every_redis};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -150,7 +150,7 @@ async fn past_what_is_kept_a_reader_begins_again_with_the_account_as_it_stands(r
     let mut cut = bank.client(&bank.house.first, None).await;
     let (_, last) = cut.next().await;
     drop(cut);
-    let many = u32::try_from(KEPT_EVENTS).unwrap() + 1;
+    let many = u32::try_from(bank.chronicle().kept()).unwrap() + 1;
     bank.credit(0..many).await;
     bank.tell().await;
     let mut back = bank.client(&bank.house.second, Some(&last)).await;
@@ -366,7 +366,7 @@ async fn a_reader_who_is_too_slow_is_told_so_and_misses_nothing_unawares() {
     }
     let [Delivery::Chronicle(_, snapshot)] = &told[..] else { panic!("{told:?}") };
     let seen = snapshot.position.clone();
-    let many = u32::try_from(KEPT_EVENTS).unwrap() + 1;
+    let many = u32::try_from(bank.chronicle().kept()).unwrap() + 1;
     bank.credit(0..many).await;
     bank.tell().await;
     // The process has heard of all of them when a reader that keeps up has been told.

@@ -102,6 +102,7 @@ mod tests {
             name: name.to_owned(),
             line: None,
             status: OutcomeStatus::Active,
+            result: None,
         };
         let market = MarketInfo {
             id,

@@ -8,9 +8,6 @@ use redis::ScriptInvocation;
 use std::fmt;
 use std::sync::Arc;
 
-/// How many of a chronicle's last events are kept.
-pub const KEPT_EVENTS: usize = 128;
-
 /// Of what all that happens to it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Chronicle {
@@ -30,6 +27,14 @@ impl fmt::Display for Chronicle {
 }
 
 impl Chronicle {
+    /// How many of its last events are kept. A sporting event may have hundreds of markets, which come and go at once.
+    pub const fn kept(self) -> usize {
+        match self {
+            Self::Account(_) => 128,
+            Self::Event(_) => 512,
+        }
+    }
+
     /// The key of the clock, which is also the name of the channel. The braces are Redis's hash tag.
     pub(crate) fn key(self) -> String {
         match self {
@@ -102,7 +107,7 @@ impl Live {
         for event in sorted {
             if calls.last().is_none_or(|(chronicle, _)| *chronicle != event.chronicle) {
                 let mut call = event.chronicle.call(&self.scripts.tell_chronicle);
-                call.arg(KEPT_EVENTS).arg(source);
+                call.arg(event.chronicle.kept()).arg(source);
                 calls.push((event.chronicle, call));
             }
             if let Some((_, call)) = calls.last_mut() {

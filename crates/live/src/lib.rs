@@ -6,7 +6,7 @@
 //! last versions, `markets:{market_id}:stream`; and the lease of whoever loads it, `markets:{market_id}:lease`. A new
 //! version is published on the channel that is called like the snapshot.
 //! What happens to an account or a sporting event is told the same way: `accounts:{account_id}` and `events:{event_id}` are
-//! their clocks and their channels, `accounts:{account_id}:stream` an account's last events.
+//! their clocks and their channels, and the same with `:stream` their last events.
 //! Rate limits stand each under a key of its own, `limits:{usr_...}:bets`; who is at a place stands under
 //! `presence:{evt_...}` and what follows it.
 
@@ -28,7 +28,7 @@ mod snapshots;
 mod subscriber;
 mod window;
 
-pub use chronicles::{Chronicle, ChronicleHistory, KEPT_EVENTS, Told};
+pub use chronicles::{Chronicle, ChronicleHistory, Told};
 pub use error::Error;
 pub use exposure::ExposureWrite;
 pub use history::{History, Position};

@@ -56,27 +56,28 @@ pub struct StreamParams {
 /// the epoch is over. A reader that falls behind gets the newest prices only: `conflated` says how many frames were
 /// passed over; none that changes a status, line or runner is. `stale` says that prices may not be sold any more, and
 /// `fresh` that they may again. What is refused is a frame of type `error`. Close codes: 1001 the server ends, 1009 too
-/// large a message, 4400 bad message, 4401 token ended, 4408 silent, 4410 too slow for what is told of an account or a
-/// sporting event, 4429 too many messages.
+/// large a message, 4400 bad message, 4401 token ended, 4408 silent, 4410 too slow for what is told of an account,
+/// 4429 too many messages.
 ///
-/// `events:{event_id}` tells what happens to a sporting event. A `snapshot` (or `reset`) is the event as
-/// `GET /v1/events/{event_id}` answers it; then follow `event.changed` (its name, sport or start: take them from the
-/// highest `version`), `market.opened` (it has another market; `GET /v1/markets?event_id=` after the snapshot lists those
-/// that it had before) and `market.settled` (a market's result, of which the highest `generation` counts). Prices and
-/// statuses are told by the markets' own channels. Frames of type `presence`, which have no epoch and seq, say how many
-/// users are present: the first at once, then once a second at most if it changed. Who says
-/// `{"channel": "events:evt_...", "present": true}` is one of them for as long as the connection lasts.
+/// `events:{event_id}` tells what happens to a sporting event. A `snapshot` (or `reset`) is the event as `GET
+/// /v1/events/{event_id}` answers it; then follow `event.changed` (its name, sport or start: take them from the highest
+/// `version`), `market.opened` (it has another market) and `market.settled` (a market's result, of which the highest
+/// `generation` counts). `GET /v1/markets?event_id=` after a snapshot or reset lists the markets that it had before,
+/// with their results. Prices and statuses are told by the markets' own channels. Frames of type `presence`, which have
+/// no epoch and seq, say how many users are present: the first at once, then once a second at most if it changed. Who
+/// says `{"channel": "events:evt_...", "present": true}` is one of them for as long as the connection lasts.
 ///
 /// `account:{account_id}` tells what happens to an account: of the caller's own, or of any to who may read all. A
 /// `snapshot` (or `reset`) is the account as `GET /v1/accounts/{account_id}` answers it; then each event is a frame with
 /// the next `seq`, whose type is its name: `bet.placed`, `bet.settled`, `wallet.credited`, `wallet.debited`,
-/// `wallet.adjusted`, `wallet.reversed`, `wallet.transferred`, `wallet.opened`, `account.frozen`, `account.unfrozen`. `balance_cents` (of the wallet that `account_id` names) and
-/// `held_cents` are what they came to by the event; a snapshot may be later than events that follow it, so take them
-/// from the frame with the highest `account_seq`.
+/// `wallet.adjusted`, `wallet.reversed`, `wallet.transferred`, `wallet.opened`, `account.frozen`, `account.unfrozen`.
+/// `balance_cents` (of the wallet that `account_id` names) and `held_cents` are what they came to by the event; a
+/// snapshot may be later than events that follow it, so take them from the frame with the highest `account_seq`.
 ///
-/// Of what is told of accounts and sporting events none is passed over, and `conflate_ms` does not hold it up. Who was away
-/// names its place and gets what it missed, while that is kept (the last 128 of each, for ten minutes after the last);
-/// else there is a `reset`.
+/// Of what is told of accounts and sporting events none is passed over unawares, and `conflate_ms` does not hold it up. Who
+/// was away names its place and gets what it missed, while that is kept (the last 128 of an account and 512 of an event, for
+/// ten minutes after the last); else there is a `reset`. Who is connected and too slow for that gets a `reset` of an event,
+/// and is disconnected with 4410 where it was an account.
 ///
 /// As Server-Sent Events the channels of the query are followed, and nobody is present by that. The `data` of an event is
 /// a frame; its `id` says how far all channels were read, and sent back as `Last-Event-ID` (by browsers, of themselves)

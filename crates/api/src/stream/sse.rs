@@ -57,8 +57,7 @@ pub struct Session {
     _open: Connection,
 }
 
-const TOO_SLOW: &str =
-    ": too slow for all that is told of an account or event; connect again, and begin anew\n\n";
+const TOO_SLOW: &str = ": too slow for all that is told of an account; connect again, and begin anew\n\n";
 
 /// Why a session is over.
 enum End {

@@ -45,7 +45,7 @@ impl Closing {
             Self::TokenEnded => (4401, "the token has ended; connect with a new one"),
             Self::Silent => (4408, "no answer to pings; connect again"),
             Self::TooSlow => {
-                (4410, "too slow for all that is told of an account or event; connect again, and begin anew")
+                (4410, "too slow for all that is told of an account; connect again, and begin anew")
             }
             Self::TooManyMessages => (4429, "too many messages; name more channels in one"),
         }

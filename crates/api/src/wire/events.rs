@@ -21,7 +21,7 @@ pub struct Event {
     /// The scheduled start, if it is known.
     pub starts_at: Option<Time>,
     /// Counts what it was said to be: of two views the higher one's is the later.
-    #[schema(example = 1, minimum = 0)]
+    #[schema(example = 1, minimum = 1)]
     pub version: i64,
     /// When it became known.
     pub created_at: Time,

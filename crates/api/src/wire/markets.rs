@@ -86,6 +86,14 @@ pub struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub suspended: Option<SuspensionReason>,
+    /// How it ended, once the market is settled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub result: Option<ResultName>,
+    /// The share of each winner in a dead heat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub dead_heat: Option<FractionTerms>,
 }
 
 impl From<MarketBoard> for Market {
@@ -96,6 +104,7 @@ impl From<MarketBoard> for Market {
             .iter()
             .map(|outcome| {
                 let price = snapshot.prices.get(&outcome.id).map(|quote| quote.price);
+                let result = outcome.result.as_ref().map(|result| OutcomeResult::from((&outcome.id, result)));
                 Outcome {
                     id: outcome.id,
                     name: outcome.name.clone(),
@@ -104,6 +113,8 @@ impl From<MarketBoard> for Market {
                     price: price.map(Into::into),
                     decimal: price.map(|price| price.decimal()),
                     suspended: suspended(&snapshot, outcome.id),
+                    result: result.as_ref().map(|result| result.result),
+                    dead_heat: result.and_then(|result| result.dead_heat),
                 }
             })
             .collect();
@@ -281,6 +292,28 @@ impl From<Done> for MarketAction {
             status: done.status.into(),
             version: done.version,
             status_version: done.status_version,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Command, OutcomeResult, SettleMarket};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn what_is_said_of_an_outcome_is_what_is_shown_of_it() {
+        let id = "out_1C4KqX7YvQe3Jm9TzR5bNd";
+        let mut said: Vec<Value> = ["WON", "LOST", "VOID", "PUSHED", "HALF_WON", "HALF_LOST"]
+            .map(|result| json!({"outcome_id": id, "result": result}))
+            .to_vec();
+        said.push(json!({"outcome_id": id, "result": "WON", "dead_heat": {"num": 1, "den": 3}}));
+        for one in said {
+            let body: SettleMarket =
+                serde_json::from_value(json!({"reason": "why", "outcomes": [one]})).unwrap();
+            let command = Command::from(body);
+            let shown: Vec<OutcomeResult> = command.outcomes.iter().map(OutcomeResult::from).collect();
+            assert_eq!(serde_json::to_value(shown).unwrap(), json!([one]));
         }
     }
 }

@@ -301,7 +301,8 @@ async fn write(tx: &mut Tx, message: &Message, decided: &[Decided]) -> Result<()
     market::outcomes::update(tx, &updated).await?;
     market::fences::insert(tx, &fences(FenceChange::Insert), message.cells).await?;
     market::fences::update(tx, &fences(FenceChange::Move), message.cells).await?;
-    let results = results_of(message, decided);
+    let (settled, results): (Vec<&MarketRow>, Vec<ResultRow>) =
+        results_of(message, decided).into_iter().unzip();
     market::results::insert(tx, &results).await?;
     let mut domain_events = Vec::with_capacity(snapshots.len() + results.len());
     for one in decided.iter().filter(|one| one.fence == FenceChange::Insert) {
@@ -315,10 +316,8 @@ async fn write(tx: &mut Tx, message: &Message, decided: &[Decided]) -> Result<()
         let hold = market::holds::set(tx, id, hold, message.at).await?;
         domain_events.push(hold_changed(&message.clock, &hold, None));
     }
-    for result in &results {
-        if let Some(one) = decided.iter().find(|one| one.row.id == result.market_id) {
-            domain_events.push(market_settled(&message.clock, result, &one.row, None)?);
-        }
+    for (row, result) in settled.into_iter().zip(&results) {
+        domain_events.push(market_settled(&message.clock, result, row, None)?);
     }
     // What each new price takes is written in one round trip.
     let mut statement = Statement::default();
@@ -338,11 +337,12 @@ fn extra_of(message: &Message, decided: &Decided) -> Map<String, Value> {
     extra
 }
 
-fn results_of(message: &Message, decided: &[Decided]) -> Vec<ResultRow> {
+/// The results that the message gives its markets, each with the market.
+fn results_of<'a>(message: &Message, decided: &'a [Decided]) -> Vec<(&'a MarketRow, ResultRow)> {
     let settled = decided.iter().filter(|one| one.result == Recorded::Recorded);
     settled
         .filter_map(|one| {
-            Some(ResultRow {
+            let result = ResultRow {
                 market_id: one.row.id,
                 generation: 1,
                 outcomes: one.results.clone()?,
@@ -350,7 +350,8 @@ fn results_of(message: &Message, decided: &[Decided]) -> Vec<ResultRow> {
                 source: message.producer.clone(),
                 reason: None,
                 created_at: message.clock.now(),
-            })
+            };
+            Some((&one.row, result))
         })
         .collect()
 }

@@ -189,6 +189,8 @@ pub struct OutcomeInfo {
     pub line: Option<Line>,
     /// Whether it takes part.
     pub status: OutcomeStatus,
+    /// How it ended, once its market is settled.
+    pub result: Option<LegResult>,
 }
 
 /// A market with its prices and how far they can be trusted.

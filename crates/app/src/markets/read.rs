@@ -3,12 +3,16 @@
 use super::refresh::is_due;
 use super::{EventInfo, MarketBoard, MarketFilter, MarketInfo, OutcomeInfo};
 use crate::{App, Error, Listed, Page};
-use overround_domain::ids::{EventId, MarketId};
-use overround_domain::markets::Snapshot;
+use overround_domain::betting::LegResult;
+use overround_domain::ids::{EventId, MarketId, OutcomeId};
+use overround_domain::markets::{MarketStatus, Snapshot};
 use overround_live::{Freshness, Held};
 use overround_store::market::{self, EventRow, MarketRow, OutcomeRow};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// How each outcome of a market ended.
+type Results = BTreeMap<OutcomeId, LegResult>;
 
 impl App {
     /// The events, newest first.
@@ -108,7 +112,8 @@ impl App {
         let rows = market::markets::load(self.store().read(), &[id]).await?;
         let row = rows.into_iter().next().ok_or_else(|| Error::not_found("market", id))?;
         let outcomes = market::outcomes::of_markets(self.store().read(), &[id]).await?;
-        Ok((row.status_version, market_info(&row, outcomes)))
+        let results = self.results(std::slice::from_ref(&row)).await?;
+        Ok((row.status_version, market_info(&row, outcomes, results.get(&id))))
     }
 
     /// A market by its rows, with what Redis says of its age.
@@ -140,13 +145,28 @@ impl App {
         for outcome in market::outcomes::of_markets(self.store().read(), &ids).await? {
             outcomes.entry(outcome.market_id).or_default().push(outcome);
         }
+        let results = self.results(&rows).await?;
         let boards = rows.into_iter().filter_map(|row| {
             let held = held.remove(&row.id);
             let snapshot = stored.remove(&row.id);
-            let info = Arc::new(market_info(&row, outcomes.remove(&row.id).unwrap_or_default()));
+            let info = Arc::new(market_info(
+                &row,
+                outcomes.remove(&row.id).unwrap_or_default(),
+                results.get(&row.id),
+            ));
             board_of(info, held, snapshot)
         });
         Ok(boards.collect())
+    }
+
+    /// The results of those markets that are settled.
+    async fn results(&self, rows: &[MarketRow]) -> Result<BTreeMap<MarketId, Results>, Error> {
+        let settled = rows.iter().filter(|row| row.status == MarketStatus::Settled);
+        let settled: Vec<MarketId> = settled.map(|row| row.id).collect();
+        if settled.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        Ok(market::results::latest(self.store().read(), &settled).await?)
     }
 }
 
@@ -184,9 +204,14 @@ fn event_info(row: EventRow) -> EventInfo {
     }
 }
 
-fn market_info(row: &MarketRow, outcomes: Vec<OutcomeRow>) -> MarketInfo {
-    let outcome =
-        |row: OutcomeRow| OutcomeInfo { id: row.id, name: row.name, line: row.line, status: row.status };
+fn market_info(row: &MarketRow, outcomes: Vec<OutcomeRow>, results: Option<&Results>) -> MarketInfo {
+    let outcome = |row: OutcomeRow| OutcomeInfo {
+        result: results.and_then(|results| results.get(&row.id)).cloned(),
+        id: row.id,
+        name: row.name,
+        line: row.line,
+        status: row.status,
+    };
     MarketInfo {
         id: row.id,
         event_id: row.event_id,

@@ -3,7 +3,7 @@
 use super::Shared;
 use super::chronicles::{self, ChronicleFrame};
 use super::topic::{Frame, FrameKind, Look, Topic, Unseen, Window};
-use super::topics::Joined;
+use super::topics::{Joined, TOPICS_MAX};
 use crate::presence::{self, Watch};
 use overround_domain::ids::{MarketId, UserId};
 use overround_domain::time::Timestamp;
@@ -66,7 +66,7 @@ pub enum Subscribed {
     Now,
     /// The reader follows it already.
     Already,
-    /// This process follows as many markets as it can.
+    /// This process follows as much as it can.
     Full,
 }
 
@@ -200,7 +200,12 @@ impl Reader {
         if self.chronicles.contains_key(&chronicle) {
             return Subscribed::Already;
         }
-        let Some(joined) = self.shared_chronicles.topics.join(chronicle, self.id, &self.mailbox) else {
+        let Some(joined) = self.shared_chronicles.topics.join(
+            chronicle,
+            chronicles::most_of(chronicle),
+            self.id,
+            &self.mailbox,
+        ) else {
             return Subscribed::Full;
         };
         if let Some(place) = place_of(chronicle) {
@@ -240,7 +245,7 @@ impl Reader {
         if self.subscriptions.contains_key(&market) {
             return Subscribed::Already;
         }
-        let Some(joined) = self.shared.topics.join(market, self.id, &self.mailbox) else {
+        let Some(joined) = self.shared.topics.join(market, TOPICS_MAX, self.id, &self.mailbox) else {
             return Subscribed::Full;
         };
         let subscription = Subscription { joined, seen, caught_up: false, told_sellable: true };

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 /// How many topics of a kind a process follows.
 pub(super) const TOPICS_MAX: usize = 20_000;
 
-/// What is followed: a market, or an account.
+/// What is followed: a market, or a chronicle.
 pub(super) trait Topical {
     /// What it is known by.
     type Key: Copy + Ord + Hash;
@@ -56,16 +56,17 @@ impl<T: Topical> Drop for Joined<T> {
 }
 
 impl<T: Topical> Topics<T> {
-    /// Makes somebody a reader of a topic, which is made if there is none; none when there are too many. All under the
+    /// Makes somebody a reader of a topic, which is made if there is none; none when there are `most` already. All under the
     /// lock, so that the topic is not dropped as idle before it has its reader.
     pub(super) fn join(
         self: &Arc<Self>,
         key: T::Key,
+        most: usize,
         reader: u64,
         mailbox: &Arc<Mailbox>,
     ) -> Option<Joined<T>> {
         let mut topics = self.lock();
-        let topic = self.among(&mut topics, key, TOPICS_MAX)?;
+        let topic = self.among(&mut topics, key, most)?;
         topic.join(reader, mailbox);
         Some(Joined { topic, topics: Arc::clone(self), reader })
     }
@@ -152,7 +153,7 @@ mod tests {
             scope.spawn(|| {
                 let mailbox = Arc::<Mailbox>::default();
                 for _ in 0..2_000 {
-                    drop((0..KEYS).map(|key| topics.join(key, 1, &mailbox)).collect::<Vec<_>>());
+                    drop((0..KEYS).map(|key| topics.join(key, TOPICS_MAX, 1, &mailbox)).collect::<Vec<_>>());
                 }
                 ends.store(true, Ordering::SeqCst);
             });

@@ -1,8 +1,10 @@
 //! `events.outbox` read as a log, and `events.checkpoints`: how far each consumer has read it.
 //!
 //! The order is (xid8, identity). Transactions with lower numbers may commit later, so that only what lies below every
-//! open transaction is read: nothing can come in before it any more. An aggregate's events come in their order, since
-//! each locks its row and so begins after the other was done.
+//! open transaction is read: nothing can come in before it any more. An account's and a bet's events come in their order,
+//! since they are written under SERIALIZABLE: whoever finds their row changed meanwhile begins again, with a higher number.
+//! Market data is written under READ COMMITTED, by transactions that may have their number before they wait for a row: its
+//! events are ordered by their aggregates' versions.
 
 use crate::{Error, Tx};
 use chrono::{DateTime, Utc};

@@ -96,6 +96,35 @@ struct Read {
     removed: Vec<Uuid>,
 }
 
+/// The latest result of each of these markets that has one.
+///
+/// # Errors
+/// The database's, or [`Error::Inconsistent`].
+pub async fn latest(
+    executor: impl PgExecutor<'_>,
+    markets: &[MarketId],
+) -> Result<BTreeMap<MarketId, BTreeMap<OutcomeId, LegResult>>, Error> {
+    let rows: Vec<(Uuid, i32, Value)> = sqlx::query_as(
+        "SELECT DISTINCT ON (market_id) market_id, generation, outcomes FROM market.results \
+         WHERE market_id = any($1) ORDER BY market_id, generation DESC",
+    )
+    .bind(markets.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+    .fetch_all(executor)
+    .await?;
+    let result = |(market, generation, outcomes)| {
+        Ok((MarketId::from_uuid(market), recorded(market, generation, outcomes)?))
+    };
+    rows.into_iter().map(result).collect()
+}
+
+/// Results as they are stored.
+fn recorded(market: Uuid, generation: i32, outcomes: Value) -> Result<BTreeMap<OutcomeId, LegResult>, Error> {
+    let recorded: BTreeMap<Uuid, LegResult> = serde_json::from_value(outcomes).map_err(|error| {
+        Error::inconsistent(TABLE, "outcomes", format!("({market}, {generation})"), error)
+    })?;
+    Ok(recorded.into_iter().map(|(id, result)| (OutcomeId::from_uuid(id), result)).collect())
+}
+
 /// What is decided about a market; none while nothing is, or when there is no such market.
 ///
 /// # Errors
@@ -113,16 +142,13 @@ pub async fn decided(executor: impl PgExecutor<'_>, market: MarketId) -> Result<
     .fetch_optional(executor)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let key = || format!("({}, {})", market.uuid(), row.generation.unwrap_or_default());
-    let recorded: BTreeMap<Uuid, LegResult> = match row.outcomes {
-        Some(outcomes) => serde_json::from_value(outcomes)
-            .map_err(|error| Error::inconsistent(TABLE, "outcomes", key(), error))?,
-        None => BTreeMap::new(),
-    };
+    let generation = row.generation.unwrap_or_default();
     let void = || LegResult::refund(Some(NON_RUNNER.to_owned()));
     let mut outcomes: BTreeMap<OutcomeId, LegResult> =
         row.removed.into_iter().map(|id| (OutcomeId::from_uuid(id), void())).collect();
-    outcomes.extend(recorded.into_iter().map(|(id, result)| (OutcomeId::from_uuid(id), result)));
+    if let Some(results) = row.outcomes {
+        outcomes.extend(recorded(market.uuid(), generation, results)?);
+    }
     if outcomes.is_empty() {
         return Ok(None);
     }
@@ -131,6 +157,6 @@ pub async fn decided(executor: impl PgExecutor<'_>, market: MarketId) -> Result<
         certainty: row.certainty.unwrap_or(2),
         source: row.source.unwrap_or(row.producer),
         reason: row.reason,
-        generation: row.generation.unwrap_or_default(),
+        generation,
     }))
 }

@@ -17,7 +17,7 @@ pub use event::{
 pub use topic::{ChronicleFrame, ChronicleNews, Standing};
 
 use super::reader::{Mailbox, News};
-use super::topics::{Joined, Topics};
+use super::topics::{Joined, TOPICS_MAX, Topics};
 use super::{Delivery, FrameKind};
 use crate::state::WeakApp;
 use crate::task::Task;
@@ -55,6 +55,15 @@ impl Chronicles {
     /// Ends the task.
     pub(crate) async fn stop(&self) {
         self.task.stop().await;
+    }
+}
+
+/// How many chronicles a process may follow for one more of that kind. What anybody may follow leaves room for what is their
+/// own.
+pub(super) const fn most_of(chronicle: Chronicle) -> usize {
+    match chronicle {
+        Chronicle::Account(_) => TOPICS_MAX,
+        Chronicle::Event(_) => TOPICS_MAX / 2,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::stream::topic::Encoded;
 use crate::stream::topics::Topical;
 use crate::{AccountView, EventInfo};
 use bytes::Bytes;
-use overround_live::{Chronicle, KEPT_EVENTS, Position};
+use overround_live::{Chronicle, Position};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
@@ -163,7 +163,9 @@ impl Topic {
             if state.goes_on_from(seen.seq) {
                 return Unseen::Frames(state.after(seen.seq), state.breaks);
             }
-            if breaks == Some(state.breaks) {
+            // A sporting event is shown as it stands: what it was called meanwhile is nothing to anybody, and its markets
+            // can be listed.
+            if breaks == Some(state.breaks) && matches!(self.chronicle, Chronicle::Account(_)) {
                 return Unseen::Gone;
             }
         }
@@ -216,7 +218,7 @@ impl State {
             self.frames.clear();
             return;
         };
-        if self.frames.len() >= KEPT_EVENTS {
+        if self.frames.len() >= chronicle.kept() {
             self.frames.pop_front();
         }
         let news = ChronicleNews::Event(event);
