@@ -59,8 +59,8 @@ pub struct StreamParams {
 /// large a message, 4400 bad message, 4401 token ended, 4408 silent, 4410 too slow for what is told of an account,
 /// 4429 too many messages.
 ///
-/// `events:{event_id}` tells what happens to a sporting event. A `snapshot` (or `reset`) is the event as `GET
-/// /v1/events/{event_id}` answers it; then follow `event.changed` (its name, sport or start: take them from the highest
+/// `events:{event_id}` tells what happens to a sporting event. A `snapshot` (or `reset`) is the event as
+/// `GET /v1/events/{event_id}` answers it; then follow `event.changed` (its name, sport or start: take them from the highest
 /// `version`), `market.opened` (it has another market) and `market.settled` (a market's result, of which the highest
 /// `generation` counts). `GET /v1/markets?event_id=` after a snapshot or reset lists the markets that it had before,
 /// with their results. Prices and statuses are told by the markets' own channels. Frames of type `presence`, which have

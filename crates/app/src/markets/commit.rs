@@ -83,8 +83,8 @@ async fn ensure_events(tx: &mut Tx, message: &Message) -> Result<HashMap<String,
     }
     market::holds::before_markets_appear(tx).await?;
     let keys: Vec<String> = wanted.keys().map(|key| (*key).to_owned()).collect();
-    let (mut rows, mut changed) =
-        (market::events::of_source(&mut **tx, &message.source, &keys).await?, Vec::new());
+    let mut changed = Vec::new();
+    let mut rows = market::events::of_source(&mut **tx, &message.source, &keys).await?;
     if rows.len() < keys.len() {
         let stored: BTreeSet<String> = rows.into_iter().map(|row| row.source_key).collect();
         let missing: Vec<EventRow> = wanted

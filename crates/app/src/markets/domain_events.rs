@@ -5,7 +5,7 @@ use overround_domain::events::{DomainEvent, EventType};
 use overround_domain::ids::DomainEventId;
 use overround_domain::markets::{Group, Scope, Snapshot};
 use overround_store::Error;
-use overround_store::market::{self, EventRow, HoldRow, MarketRow, ResultRow};
+use overround_store::market::{self, EventRow, HoldRow, MarketRow, ProducerRow, ResultRow};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -78,6 +78,15 @@ pub(super) fn hold_changed(clock: &Clock, hold: &HoldRow, trace_id: Option<Strin
         "event_id": event, "sport": sport, "producer": producer, "kind": hold.kind, "actor": hold.actor, "reason": hold.reason,
     });
     domain_event(clock, EventType::HoldChanged, (hold.id.uuid(), hold.version), payload, trace_id)
+}
+
+/// The event of a producer's change of state.
+pub(super) fn producer_changed(clock: &Clock, producer: &ProducerRow) -> DomainEvent {
+    let payload = json!({
+        "producer": producer.name, "source": producer.source, "state": producer.state, "reason": producer.reason,
+        "epoch": producer.epoch,
+    });
+    domain_event(clock, EventType::ProducerChanged, (producer.id, producer.version), payload, None)
 }
 
 /// An event of market data, which belongs to no cell; `aggregate` is its id and version.

@@ -7,15 +7,13 @@
 //!
 //! The producers of one source may supply the same market. One process hears them all, and so knows which of them owns it.
 
-use super::domain_events::hold_changed;
+use super::domain_events::{hold_changed, producer_changed};
 use crate::{App, Error};
-use overround_domain::events::{DomainEvent, EventType};
-use overround_domain::ids::{DomainEventId, HoldId};
+use overround_domain::ids::HoldId;
 use overround_domain::markets::{Group, HoldKind, ProducerState, Scope};
 use overround_domain::time::Timestamp;
 use overround_store::market::{self, HoldChange, ProducerRow};
 use overround_store::{Isolation, Tx, events};
-use serde_json::json;
 use std::sync::Arc;
 
 /// Who holds the markets of a producer that is not up.
@@ -262,7 +260,7 @@ impl App {
                 silent: true,
             };
             market::producers::put(tx, &row).await?;
-            self.tell(tx, &row).await?;
+            events::append(tx, &[producer_changed(self.clock(), &row)]).await?;
             self.hold_producer(tx, &row).await?;
             return Ok(Some((row.epoch, true)));
         };
@@ -270,7 +268,7 @@ impl App {
         let mut taken = ProducerRow { hearer, epoch: row.epoch + 1, silence_ms_max, ..row };
         if taken.state != ProducerState::Down {
             self.enter(&mut taken, ProducerState::Down, reason);
-            self.tell(tx, &taken).await?;
+            events::append(tx, &[producer_changed(self.clock(), &taken)]).await?;
         }
         market::producers::put(tx, &taken).await?;
         if held {
@@ -302,7 +300,7 @@ impl App {
         let held = row.state == ProducerState::Up || to == ProducerState::Up;
         self.enter(&mut row, to, reason.to_owned());
         market::producers::put(tx, &row).await?;
-        self.tell(tx, &row).await?;
+        events::append(tx, &[producer_changed(self.clock(), &row)]).await?;
         if held {
             self.hold_producer(tx, &row).await?;
         }
@@ -338,24 +336,6 @@ impl App {
         let id = HoldId::from_uuid(self.clock().id());
         let hold = market::holds::set(tx, id, &change, row.changed_at).await?;
         events::append(tx, &[hold_changed(self.clock(), &hold, None)]).await
-    }
-
-    /// The event of a producer's change of state.
-    async fn tell(&self, tx: &mut Tx, row: &ProducerRow) -> Result<(), overround_store::Error> {
-        let id = DomainEventId::from_uuid(self.clock().id());
-        let event = DomainEvent {
-            id,
-            cell: None,
-            event_type: EventType::ProducerChanged,
-            aggregate_id: row.id,
-            aggregate_version: row.version,
-            payload: json!({
-                "producer": row.name, "source": row.source, "state": row.state, "reason": row.reason, "epoch": row.epoch,
-            }),
-            trace_id: None,
-            created_at: id.created_at().unwrap_or(row.changed_at),
-        };
-        events::append(tx, &[event]).await
     }
 }
 

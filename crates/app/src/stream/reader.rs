@@ -44,8 +44,8 @@ pub enum Delivery {
     },
     /// An account or a sporting event as it stands, or something that happened to it.
     Chronicle(FrameKind, Arc<ChronicleFrame>),
-    /// The reader was too slow for what is told in a chronicle, and none of that is passed over: it has to begin again
-    /// from the place that it is at.
+    /// The reader was too slow for what is told in a chronicle of which none is passed over: it has to begin again from
+    /// the place that it is at.
     Gone {
         /// The chronicle.
         chronicle: Chronicle,

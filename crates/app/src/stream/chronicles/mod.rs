@@ -3,7 +3,7 @@
 //! [`tell`] reads the log of events and appends what concerns an account or a sporting event to its chronicle in Redis, each
 //! event once. Each process follows a chronicle once, however many readers it has here ([`follow`]): a [`topic`] keeps the
 //! last events. Readers begin with how things stand, read after the place that they begin at, and then get every event: none
-//! is passed over.
+//! is passed over unawares.
 
 mod event;
 mod follow;
@@ -64,6 +64,15 @@ pub(super) const fn most_of(chronicle: Chronicle) -> usize {
     match chronicle {
         Chronicle::Account(_) => TOPICS_MAX,
         Chronicle::Event(_) => TOPICS_MAX / 2,
+    }
+}
+
+/// Whether who was too slow for some events is served by how things stand. What a sporting event was called meanwhile is
+/// nothing to anybody, and its markets can be listed with their results; what happened to an account is its owner's to know.
+const fn can_be_caught_up(chronicle: Chronicle) -> bool {
+    match chronicle {
+        Chronicle::Account(_) => false,
+        Chronicle::Event(_) => true,
     }
 }
 

@@ -1,6 +1,6 @@
 //! One chronicle as this process follows it.
 
-use super::ChronicleEvent;
+use super::{ChronicleEvent, can_be_caught_up};
 use crate::stream::FrameKind;
 use crate::stream::reader::{Mailbox, News};
 use crate::stream::topic::Encoded;
@@ -163,9 +163,7 @@ impl Topic {
             if state.goes_on_from(seen.seq) {
                 return Unseen::Frames(state.after(seen.seq), state.breaks);
             }
-            // A sporting event is shown as it stands: what it was called meanwhile is nothing to anybody, and its markets
-            // can be listed.
-            if breaks == Some(state.breaks) && matches!(self.chronicle, Chronicle::Account(_)) {
+            if breaks == Some(state.breaks) && !can_be_caught_up(self.chronicle) {
                 return Unseen::Gone;
             }
         }
